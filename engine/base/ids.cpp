@@ -1,0 +1,57 @@
+#include "engine/base/ids.hpp"
+
+#include "engine/base/assert.hpp"
+
+namespace angarium {
+namespace {
+constexpr std::string_view alphabet = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+}
+
+MessageId MessageId::make(WallTime now, std::uint8_t store, ShardId origin, Random& random) {
+    MessageId id;
+    const auto ms = static_cast<std::uint64_t>(now.time_since_epoch().count());
+    for (int i = 0; i < 6; ++i) id.bytes_[i] = static_cast<std::uint8_t>(ms >> (40 - 8 * i));
+    id.bytes_[6] = store;
+    id.bytes_[7] = static_cast<std::uint8_t>(index(origin));
+    const std::uint64_t bits = random.next();
+    std::memcpy(id.bytes_.data() + 8, &bits, 8);
+    return id;
+}
+
+MessageId MessageId::from_bytes(std::string_view sixteen) {
+    ANGARIUM_ASSERT(sixteen.size() == size);
+    MessageId id;
+    std::memcpy(id.bytes_.data(), sixteen.data(), size);
+    return id;
+}
+
+std::string MessageId::text() const {
+    // 128 bits in 26 digits of 5: the first digit carries the top three bits.
+    unsigned __int128 value = 0;
+    for (auto byte : bytes_) value = value << 8 | byte;
+    std::string out(text_size, '0');
+    for (std::size_t i = text_size; i-- > 0; value >>= 5) out[i] = alphabet[static_cast<unsigned>(value & 31)];
+    return out;
+}
+
+std::optional<MessageId> MessageId::parse(std::string_view text) {
+    if (text.size() != text_size || text[0] > '7') return std::nullopt;
+    unsigned __int128 value = 0;
+    for (char c : text) {
+        if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
+        const auto digit = alphabet.find(c);
+        if (digit == std::string_view::npos) return std::nullopt;
+        value = value << 5 | digit;
+    }
+    MessageId id;
+    for (std::size_t i = size; i-- > 0; value >>= 8) id.bytes_[i] = static_cast<std::uint8_t>(value);
+    return id;
+}
+
+WallTime MessageId::accepted_at() const {
+    std::int64_t ms = 0;
+    for (int i = 0; i < 6; ++i) ms = ms << 8 | bytes_[i];
+    return WallTime{std::chrono::milliseconds{ms}};
+}
+
+}  // namespace angarium
