@@ -1,0 +1,148 @@
+#!/usr/bin/env python3
+"""The repository tests itself: include directions, homes of foreign headers, files that no build names, form.
+
+    tests/unit/layout/layout.py BUILD_FOLDER
+
+Run by ctest as `layout`. Prints one line a finding, with the rule and the remedy; exits 1 if there is one.
+"""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[3]
+
+# Which library may include which; each may include itself. `bench` and `tests` use everything but are used by nobody
+# (the program's command line, `app`, starts the bench commands).
+MAY_INCLUDE = {
+    "engine/base": [],
+    "metrics": ["engine/base"],
+    "engine/smtp": ["engine/base"],
+    "engine/runtime": ["engine/base", "metrics"],
+    "dns": ["engine/runtime", "metrics", "engine/base"],
+    "queue": ["engine/smtp", "engine/runtime", "metrics", "engine/base"],
+    "engine/inbound": ["engine/smtp", "queue", "engine/runtime", "metrics", "engine/base"],
+    "engine/outbound": ["engine/smtp", "queue", "dns", "engine/runtime", "metrics", "engine/base"],
+    "bench": ["engine/base", "engine/smtp", "engine/runtime", "metrics", "queue", "dns", "engine/inbound", "engine/outbound"],
+    "engine/app": ["engine/base", "engine/smtp", "engine/runtime", "metrics", "queue", "dns", "engine/inbound",
+                   "engine/outbound", "bench"],
+}
+FOLDERS = [*MAY_INCLUDE, "tests"]
+
+# Where the headers of foreign libraries may appear: only in .cpp files, and only of these folders.
+FOREIGN = {
+    r"liburing": ["engine/runtime", "bench"],
+    r"openssl/": ["engine/runtime"],
+    r"ares": ["dns"],
+    r"rocksdb/": ["queue", "bench"],
+    r"toml\+\+/|toml\.hpp": ["engine/app"],
+    r"CLI/": ["engine/app", "bench"],
+    r"boost/": ["engine/app"],
+    r"nlohmann/": ["engine/app", "queue", "bench"],
+    r"spdlog/": ["engine/app"],
+    r"xxhash": ["queue", "bench", "engine/base"],
+}
+LINES_AT_MOST = 550
+NEEDS_README = [*MAY_INCLUDE, "engine", "tests"]
+
+INCLUDE = re.compile(r'^\s*#\s*include\s+(["<])([^">]+)[">]', re.MULTILINE)
+
+
+def library_of(path: str) -> str | None:
+    """The library that a path below the root belongs to; the longest folder that matches."""
+    matches = [folder for folder in FOLDERS if path.startswith(folder + "/")]
+    return max(matches, key=len, default=None)
+
+
+def sources() -> list[Path]:
+    found = []
+    for top in ("engine", "metrics", "dns", "queue", "bench", "tests"):
+        found += [p for p in (ROOT / top).rglob("*") if p.suffix in (".cpp", ".hpp")]
+    return sorted(found)
+
+
+def check_includes(path: str, text: str) -> list[str]:
+    findings = []
+    library = library_of(path)
+    for quote, target in INCLUDE.findall(text):
+        if quote == '"':
+            if not (ROOT / target).exists():
+                findings.append(f'{path}: includes "{target}", which is no path from the root; write it from there')
+                continue
+            other = library_of(target)
+            if other in (None, library) or library == "tests":
+                continue
+            if other not in MAY_INCLUDE[library]:
+                allowed = ", ".join(MAY_INCLUDE[library]) or "nothing"
+                findings.append(f'{path}: includes "{target}"; {library} may include {allowed}')
+        else:
+            for pattern, homes in FOREIGN.items():
+                if not re.match(pattern, target) or library == "tests":
+                    continue
+                if path.endswith(".hpp"):
+                    findings.append(f"{path}: <{target}> in a header; keep it in the .cpp that wraps it")
+                elif library not in homes:
+                    findings.append(f"{path}: <{target}> belongs in {', '.join(homes)} only")
+    return findings
+
+
+def check_form(path: str, text: str) -> list[str]:
+    findings = []
+    lines = text.splitlines()
+    if not lines or not lines[0].startswith("//"):
+        findings.append(f"{path}: open the file with a comment that says what it is for")
+    if path.endswith(".hpp") and "#pragma once" not in lines:
+        findings.append(f"{path}: #pragma once is missing")
+    if len(lines) > LINES_AT_MOST:
+        findings.append(f"{path}: {len(lines)} lines, at most {LINES_AT_MOST}; split it by responsibility")
+    return findings
+
+
+def check_built(build: Path, files: list[Path]) -> list[str]:
+    commands = build / "compile_commands.json"
+    if not commands.exists():
+        return [f"{commands}: missing, so unbuilt files cannot be found; configure with CMake"]
+    built = {str(Path(entry["file"]).resolve()) for entry in json.loads(commands.read_text())}
+    fuzz = str(ROOT / "tests/fuzz")  # libFuzzer programs: built by clang only
+    return [f"{f.relative_to(ROOT)}: in no target; name it in its CMakeLists.txt or remove it"
+            for f in files if f.suffix == ".cpp" and str(f) not in built and not str(f).startswith(fuzz)]
+
+
+def check_format(files: list[Path]) -> list[str]:
+    tool = shutil.which("clang-format-19")
+    if not tool:
+        print("clang-format-19 is not installed: formatting not checked ('make deps-all' installs it)")
+        return []
+    wrong = []
+    for path in files:  # one at a time: the tool's own report gives a line each, we give a file each
+        done = subprocess.run([tool, "--dry-run", "-Werror", path], capture_output=True, timeout=60)
+        if done.returncode:
+            wrong.append(f"{path.relative_to(ROOT)}: not formatted; run 'make format'")
+    return wrong
+
+
+def main() -> int:
+    if len(sys.argv) != 2:
+        print(__doc__)
+        return 64
+    files = sources()
+    findings = []
+    for path in files:
+        text = path.read_text()
+        relative = str(path.relative_to(ROOT))
+        findings += check_includes(relative, text) + check_form(relative, text)
+    findings += check_built(Path(sys.argv[1]), files)
+    findings += check_format(files)
+    findings += [f"{folder}/README.md: missing; say what lives here, who owns what, how data passes through"
+                 for folder in NEEDS_README if not (ROOT / folder / "README.md").exists()]
+    for finding in findings:
+        print(finding)
+    print(f"layout: {len(files)} files, {len(findings)} findings")
+    return 1 if findings else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
