@@ -11,5 +11,6 @@ namespace angarium::detail {
 }
 }  // namespace angarium::detail
 
-#define ANGARIUM_ASSERT(condition) \
-    (static_cast<bool>(condition) ? void(0) : ::angarium::detail::assertion_failed(#condition, __FILE__, __LINE__))
+#define ANGARIUM_ASSERT(condition)          \
+    (static_cast<bool>(condition) ? void(0) \
+                                  : ::angarium::detail::assertion_failed(#condition, __FILE__, __LINE__))

@@ -28,13 +28,17 @@ class File {
     class [[nodiscard]] Awaiter {
       public:
         enum class Kind : std::uint8_t { read, write, sync };
-        Awaiter(File& file, Kind kind, std::uint64_t offset, std::span<std::byte> bytes, Durability durability)
+        Awaiter(File& file, Kind kind, std::uint64_t offset, std::span<std::byte> bytes,
+                Durability durability)
             : file_(file), kind_(kind), durability_(durability), offset_(offset), bytes_(bytes) {}
         bool await_ready() {
             switch (kind_) {
-                case Kind::read: return file_.begin_read(operation_, offset_, bytes_);
-                case Kind::write: return file_.begin_write(operation_, offset_, bytes_, durability_);
-                case Kind::sync: return file_.begin_sync(operation_);
+                case Kind::read:
+                    return file_.begin_read(operation_, offset_, bytes_);
+                case Kind::write:
+                    return file_.begin_write(operation_, offset_, bytes_, durability_);
+                case Kind::sync:
+                    return file_.begin_sync(operation_);
             }
             return true;
         }
@@ -64,7 +68,8 @@ class File {
 
   protected:
     virtual bool begin_read(Operation<std::size_t>&, std::uint64_t offset, std::span<std::byte>) = 0;
-    virtual bool begin_write(Operation<std::size_t>&, std::uint64_t offset, std::span<const std::byte>, Durability) = 0;
+    virtual bool begin_write(Operation<std::size_t>&, std::uint64_t offset, std::span<const std::byte>,
+                             Durability) = 0;
     virtual bool begin_sync(Operation<std::size_t>&) = 0;
 };
 
@@ -86,7 +91,8 @@ class FileSystem {
     virtual Result<void> remove(const std::string& path) = 0;
     virtual Result<std::uint64_t> free_bytes(const std::string& path) = 0;
     // Start-up only: the whole range, blocking; short at the end of the file.
-    virtual Result<std::size_t> read_blocking(const std::string& path, std::uint64_t offset, std::span<std::byte>) = 0;
+    virtual Result<std::size_t> read_blocking(const std::string& path, std::uint64_t offset,
+                                              std::span<std::byte>) = 0;
     virtual Result<void> sync_blocking(const std::string& path) = 0;
 };
 

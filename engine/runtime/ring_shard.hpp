@@ -18,8 +18,9 @@ namespace angarium::runtime {
 class Ring;  // ring.hpp: the wrapper of liburing
 
 struct RingOptions {
-    unsigned entries = 4096;               // submission queue
-    unsigned receive_buffers = 1024;       // provided buffers of receive_buffer_size each, shared by the shard's sockets
+    unsigned entries = 4096;  // submission queue
+    unsigned receive_buffers =
+        1024;  // provided buffers of receive_buffer_size each, shared by the shard's sockets
     unsigned receive_buffer_size = 16384;  // bytes
 };
 
@@ -37,7 +38,8 @@ class RingShard : public Shard {
 // The shards of this process: started together, stopped together.
 class ShardSet {
   public:
-    static Result<std::unique_ptr<ShardSet>> create(unsigned shards, Clock& clock, RingOptions options, bool pin);
+    static Result<std::unique_ptr<ShardSet>> create(unsigned shards, Clock& clock, RingOptions options,
+                                                    bool pin);
     virtual ~ShardSet() = default;
     virtual unsigned size() const = 0;
     virtual RingShard& shard(ShardId id) = 0;

@@ -96,7 +96,8 @@ class Poller {
         bool readable, writable;
     };
     // Reports readiness until the Poll goes (level-triggered by re-arming after each callback).
-    virtual std::unique_ptr<Poll> watch(int descriptor, bool read, bool write, std::function<void(Ready)> callback) = 0;
+    virtual std::unique_ptr<Poll> watch(int descriptor, bool read, bool write,
+                                        std::function<void(Ready)> callback) = 0;
 };
 
 }  // namespace angarium::runtime

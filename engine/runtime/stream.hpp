@@ -76,7 +76,9 @@ class Stream {
     };
     // Writes everything, or fails. The span and the bytes must stay valid until it returns. The deadline is for the
     // whole write.
-    WriteAwaiter write(std::span<const std::string_view> pieces, MonoTime deadline) { return {*this, pieces, deadline}; }
+    WriteAwaiter write(std::span<const std::string_view> pieces, MonoTime deadline) {
+        return {*this, pieces, deadline};
+    }
     WriteAwaiter write(std::string_view piece, MonoTime deadline) { return {*this, piece, deadline}; }
 
     // No more will be written; the peer reads the end of the stream after what was written. Call with no write under way.

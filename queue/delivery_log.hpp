@@ -1,0 +1,61 @@
+// The delivery log: JSON lines made from the journal's events as they become durable, one file per shard, appended
+// through the shard's ring. Every line of a journal event carries its number (shard, LSN, index), so that after a crash the
+// writer finds its place from the last lines of its own file: nothing is lost, a repeated line has the same number.
+// Text from outside is escaped and capped. Owning thread: the shard's.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "engine/base/ids.hpp"
+#include "engine/base/result.hpp"
+#include "engine/runtime/file.hpp"
+#include "engine/runtime/task.hpp"
+#include "queue/record.hpp"
+
+namespace angarium::queue {
+
+struct EventNumber {
+    Lsn lsn = 0;              // of the record
+    std::uint32_t index = 0;  // recipients of one record count up
+    friend auto operator<=>(const EventNumber&, const EventNumber&) = default;
+};
+
+// A refusal in a session: logged at once, it is in no journal.
+struct Rejection {
+    std::string peer, helo, sender, recipient;
+    std::uint16_t code = 0;
+    std::string reply;  // enhanced status and text
+};
+
+class DeliveryLog {
+  public:
+    // Opens `directory`/deliveries-SS.jsonl for the shard (made when missing) and reads its last whole lines for the place. A torn last
+    // line is cut off by overwriting. Blocks: start-up.
+    static Result<std::unique_ptr<DeliveryLog>> open(runtime::FileSystem& files, const std::string& directory,
+                                                     ShardId shard);
+    ~DeliveryLog();
+
+    // Events at or before this number are in the file already: replay skips them.
+    EventNumber last() const;
+
+    void reception(const AcceptRecord& record, Lsn lsn);
+    // One line per recipient: delivery, transient_failure, failure or expiration; and one "bounce" line when a bounce is made.
+    void outcome(const OutcomeRecord& record, Lsn lsn);
+    void bounce(const AcceptRecord& bounce, Lsn lsn);
+    void rejection(const Rejection& rejection, WallTime at);
+
+    // Everything logged so far is written and synced when it returns.
+    runtime::Task<IoResult<void>> sync();
+    // Writes what is left without syncing; for the end.
+    runtime::Task<void> close();
+
+  private:
+    struct Writer;
+    explicit DeliveryLog(std::unique_ptr<Writer> writer);
+    std::unique_ptr<Writer> writer_;
+};
+
+}  // namespace angarium::queue
