@@ -21,7 +21,8 @@ constexpr bool names_are_clean(std::span<const Entry> entries) {
     return true;
 }
 
-// A line without help continues the family above it with other labels; a line with help starts a family of its own.
+// A line without help continues the family above it with other labels; a line with help starts a family of
+// its own.
 constexpr bool families_stand_together(std::span<const Entry> entries) {
     for (std::size_t i = 0; i < entries.size(); ++i) {
         if (entries[i].continues() && (i == 0 || entries[i].name != entries[i - 1].name)) return false;
@@ -51,12 +52,17 @@ constexpr bool bounds_rise(std::span<const std::uint64_t> bounds) {
     return true;
 }
 
-static_assert(names_are_clean(count_entries) && names_are_clean(level_entries) && names_are_clean(spread_entries));
-static_assert(families_stand_together(count_entries), "a family's lines stand together, help only in the first");
-static_assert(families_stand_together(level_entries), "a family's lines stand together, help only in the first");
-static_assert(families_stand_together(spread_entries), "a family's lines stand together, help only in the first");
+static_assert(names_are_clean(count_entries) && names_are_clean(level_entries) &&
+              names_are_clean(spread_entries));
+static_assert(families_stand_together(count_entries),
+              "a family's lines stand together, help only in the first");
+static_assert(families_stand_together(level_entries),
+              "a family's lines stand together, help only in the first");
+static_assert(families_stand_together(spread_entries),
+              "a family's lines stand together, help only in the first");
 static_assert(totals_are_counts(), "counts and only counts end in _total");
-static_assert(bounds_rise(detail::second_bounds) && bounds_rise(detail::byte_bounds) && bounds_rise(detail::number_bounds));
+static_assert(bounds_rise(detail::second_bounds) && bounds_rise(detail::byte_bounds) &&
+              bounds_rise(detail::number_bounds));
 
 }  // namespace
 }  // namespace angarium::metrics

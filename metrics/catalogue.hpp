@@ -1,11 +1,13 @@
-// Every metric of the program, one line each, with what a high value means. Adding one is adding its line: the enumerator,
-// the place in each shard's sheet and the exposition follow from it. No state; any thread.
+// Every metric of the program, one line each, with what a high value means. Adding one is adding its line:
+// the enumerator, the place in each shard's sheet and the exposition follow from it. No state; any thread.
 //
 // A line is X(enumerator, name, labels, help, high):
-//   name    keeps to Prometheus: angarium_, base units, `_total` for counts. Lines that share a name are one family, stand
+//   name    keeps to Prometheus: angarium_, base units, `_total` for counts. Lines that share a name are one
+//   family, stand
 //           together, differ in their labels, and give help and high only in the first.
-//   labels  fixed text inside the braces, or "shard": then every shard is a sample of its own instead of their sum.
-//   unit    follows from the name: a count `..._seconds_total` is added to in time (Sheet::add_time), a spread `..._seconds`
+//   labels  fixed text inside the braces, or "shard": then every shard is a sample of its own instead of
+//   their sum. unit    follows from the name: a count `..._seconds_total` is added to in time
+//   (Sheet::add_time), a spread `..._seconds`
 //           observes time, `..._bytes` bytes, and any other a number.
 #pragma once
 
@@ -13,7 +15,7 @@
 #include <cstdint>
 #include <string_view>
 
-// Only grow. clang-format off
+// clang-format off
 #define ANGARIUM_COUNTS(X) \
     X(connections_accepted, "angarium_inbound_connections_total", "", "Inbound connections accepted.", "Clients connect often: look at messages per session before adding capacity.") \
     X(refused_total_limit, "angarium_inbound_connections_refused_total", "reason=\"total\"", "Inbound connections answered 421 at once.", "Clients exceed a limit of [limits], or the server is under pressure.") \

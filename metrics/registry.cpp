@@ -1,3 +1,4 @@
+// The registry: sums sheets and writes them as Prometheus text. See registry.hpp for threads.
 #include "metrics/registry.hpp"
 
 #include <fmt/format.h>
@@ -27,12 +28,14 @@ std::string escaped(std::string_view text) {
 
 void head(Text& out, const Entry& entry, std::string_view type) {
     if (entry.continues()) return;
-    fmt::format_to(std::back_inserter(out), "# HELP {} {}\n# TYPE {} {}\n", entry.name, entry.help, entry.name, type);
+    fmt::format_to(std::back_inserter(out), "# HELP {} {}\n# TYPE {} {}\n", entry.name, entry.help,
+                   entry.name, type);
 }
 
 // The number as shortest text that reads back the same; nanoseconds become seconds.
 std::string number(Unit unit, std::uint64_t value) {
-    return unit == Unit::seconds ? fmt::format("{}", static_cast<double>(value) / 1e9) : fmt::format("{}", value);
+    return unit == Unit::seconds ? fmt::format("{}", static_cast<double>(value) / 1e9)
+                                 : fmt::format("{}", value);
 }
 
 template <class T>
@@ -86,8 +89,8 @@ void expose_spread(Text& out, const Sheets& sheets, Spread id) {
     for (std::size_t bucket = 0; bucket <= bounds.size(); ++bucket) {
         for (const auto& sheet : sheets) cumulative += sheet->bucket(id, bucket);
         const auto bound = bucket < bounds.size() ? number(unit(id), bounds[bucket]) : "+Inf";
-        fmt::format_to(std::back_inserter(out), "{}_bucket{{{}{}le=\"{}\"}} {}\n", line.name, line.labels, separator,
-                       bound, cumulative);
+        fmt::format_to(std::back_inserter(out), "{}_bucket{{{}{}le=\"{}\"}} {}\n", line.name, line.labels,
+                       separator, bound, cumulative);
     }
     sample(out, fmt::format("{}_sum", line.name), line.labels, unit(id) == Unit::seconds ? sum / 1e9 : sum);
     sample(out, fmt::format("{}_count", line.name), line.labels, cumulative);

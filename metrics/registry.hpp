@@ -1,6 +1,6 @@
-// The Registry: the sheets of all shards, what the whole process knows by callback, and the text that a scrape gets.
-// Made before the shards start and outlives them. Gauges and build information are set before the first scrape;
-// exposition() may then run on any thread while shards count.
+// The Registry: the sheets of all shards, what the whole process knows by callback, and the text that a
+// scrape gets. Made before the shards start and outlives them. Gauges and build information are set before
+// the first scrape; exposition() may then run on any thread while shards count.
 #pragma once
 
 #include <array>
@@ -24,8 +24,8 @@ class Registry {
     Sheet& sheet(ShardId shard);
     const Sheet& sheet(ShardId shard) const;
 
-    // A level that the process knows as a whole (memory, free disk): asked at each scrape instead of the sheets, on the
-    // scraping thread, so it must be quick, block on nothing and be safe there.
+    // A level that the process knows as a whole (memory, free disk): asked at each scrape instead of the
+    // sheets, on the scraping thread, so it must be quick, block on nothing and be safe there.
     void gauge(Level id, std::function<double()> read);
     // Exported as the labels of angarium_build_info.
     void build(std::string_view version, std::string_view compiler);

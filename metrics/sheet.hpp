@@ -1,5 +1,6 @@
-// A Sheet: one shard's metrics. One thread writes (the shard's), any thread may read; there are no locked instructions and
-// no cache line is shared with another sheet, so that counting costs a load, an add and a store.
+// A Sheet: one shard's metrics. One thread writes (the shard's), any thread may read; there are no locked
+// instructions and no cache line is shared with another sheet, so that counting costs a load, an add and a
+// store.
 #pragma once
 
 #include <array>
@@ -30,7 +31,8 @@ class alignas(128) Sheet {
     // For all other spreads: bytes, or a number.
     void observe(Spread id, std::uint64_t value) { put(id, value); }
 
-    // For readers. Spreads: how many observations fell into the bucket, and the sum in nanoseconds, bytes or a number.
+    // For readers. Spreads: how many observations fell into the bucket, and the sum in nanoseconds, bytes or
+    // a number.
     std::uint64_t value(Count id) const { return counts_[index(id)].load(std::memory_order_relaxed); }
     std::int64_t value(Level id) const { return levels_[index(id)].load(std::memory_order_relaxed); }
     std::uint64_t bucket(Spread id, std::size_t bucket) const {
@@ -40,7 +42,8 @@ class alignas(128) Sheet {
 
   private:
     struct Histogram {
-        std::atomic<double> sum{0};  // a double: an integer of nanoseconds would wrap within a minute of heavy backlog
+        std::atomic<double> sum{
+            0};  // a double: an integer of nanoseconds would wrap within a minute of heavy backlog
         std::array<std::atomic<std::uint64_t>, most_buckets> buckets{};
     };
 
