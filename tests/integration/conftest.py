@@ -1,0 +1,101 @@
+"""Fixtures of all scenarios: a folder that outlives failures, things that end with the test, a deadline for each test."""
+
+import shlex
+import shutil
+import signal
+import sys
+
+import pytest
+from support import place
+from support.names import BrokenNames
+from support.raw_server import RawServer
+from support.relay import Relay
+from support.sink import Sink
+
+sys.dont_write_bytecode = True
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    """A failure shows how to repeat it, and what every relay and peer of the test had said."""
+    report = (yield).get_result()
+    setattr(item, "report_" + report.when, report)
+    if report.when == "call" and report.failed:
+        again = f"ANGARIUM={shlex.quote(str(place.PROGRAM))} tests/run {item.location[0].split('/')[-1]} -k {item.name.split('[')[0]}"
+        report.sections.append(("run it again", again))
+        for started in getattr(item, "started_things", []):
+            report.sections.append((type(started).__name__, started.report()))
+        report.sections.append(("files are kept in", str(getattr(item, "run_folder", "?"))))
+
+
+@pytest.fixture(autouse=True)
+def deadline(request):
+    """Ends a test that hangs, with a traceback of where."""
+    mark = request.node.get_closest_marker("deadline")
+    seconds = int((mark.args[0] if mark else 120) * place.SLOWDOWN)
+
+    def expired(signum, frame):
+        raise AssertionError(f"the test took more than {seconds} s")
+
+    previous = signal.signal(signal.SIGALRM, expired)
+    signal.alarm(seconds)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, previous)
+
+
+@pytest.fixture
+def folder(request):
+    """This test's own folder, on the disk of the checkout (so that journals see a real file system)."""
+    name = request.node.nodeid.replace("/", "_").replace("::", "-").replace(".py", "")
+    path = place.RUNS / f"{place.PROGRAM.parent.name}-{name}"
+    shutil.rmtree(path, ignore_errors=True)
+    path.mkdir(parents=True)
+    request.node.run_folder = path
+    yield path
+    report = getattr(request.node, "report_call", None)
+    if report is not None and report.passed:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture
+def start(request, folder):
+    """Starts things and ends them with the test, last first: start(Sink, bodies=True), start(Relay, {...})."""
+    started = request.node.started_things = []
+
+    def begin(kind, *arguments, **options):
+        if kind in (RawServer, BrokenNames):
+            thing = kind(*arguments, **options)
+        else:
+            thing = kind(folder / f"{kind.__name__.lower()}-{len(started)}", *arguments, **options)
+        started.append(thing)
+        thing.start()
+        return thing
+
+    yield begin
+    failures = []
+    for thing in reversed(started):
+        try:
+            thing.end()
+        except AssertionError as failure:
+            failures.append(str(failure))
+    assert not failures, "\n".join(failures)
+
+
+@pytest.fixture
+def sink(start) -> Sink:
+    """A recording sink that takes everything and keeps bodies."""
+    return start(Sink, bodies=True)
+
+
+def route_to(address: str, **more) -> dict:
+    """Configuration that sends everything to one place."""
+    return {"route": [{"domains": ["*"], "to": [address]}], **more}
+
+
+@pytest.fixture
+def relay_to(start):
+    """relay_to(sink.address, queue={...}): a relay whose every destination is that address."""
+    return lambda address, **more: start(Relay, route_to(address, **more))
+
+
