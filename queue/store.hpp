@@ -23,6 +23,7 @@
 #include "engine/base/result.hpp"
 #include "queue/body.hpp"
 #include "queue/delivery.hpp"
+#include "queue/names.hpp"
 #include "queue/record.hpp"
 
 namespace angarium::queue {
@@ -72,11 +73,6 @@ struct StoreMeta {
     unsigned shards = 0;            // 0: a new store
     std::uint64_t journal_key = 0;  // seeds the journal's checksums, so that mail cannot forge a group
     std::vector<Lsn> tails;         // per shard of `shards`
-};
-
-struct DestinationName {
-    std::string stream, domain;
-    friend auto operator<=>(const DestinationName&, const DestinationName&) = default;
 };
 
 struct StoreTotals {
