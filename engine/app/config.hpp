@@ -1,0 +1,146 @@
+// The configuration: plain values with their defaults, and how they are read from TOML and printed as TOML. Which keys
+// there are, their ranges and their one-line documentation stand in config_schema.hpp; what must hold between keys in
+// config_check.cpp. Read once at start, on the main thread; shards get values.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/app/system_facts.hpp"
+#include "engine/app/units.hpp"
+#include "engine/base/endpoint.hpp"
+#include "engine/base/result.hpp"
+#include "engine/base/time.hpp"
+
+namespace angarium::app {
+
+// A host by address or name, with a port: "192.0.2.1:25", "[2001:db8::1]:25", "smtp.example.net:587".
+struct HostPort {
+    std::string host;  // an address without brackets, or a lower-case name
+    std::uint16_t port = 0;
+
+    static std::optional<HostPort> parse(std::string_view text);
+    std::string text() const;
+    // Where the host is an address.
+    std::optional<Endpoint> endpoint() const;
+    friend bool operator==(const HostPort&, const HostPort&) = default;
+};
+
+struct ListenerConfig {
+    Endpoint address;
+    std::vector<IpNetwork> relay_from;  // empty: nobody may relay here
+};
+
+struct RetryConfig {
+    Duration first = 5min;
+    double factor = 2.0;
+    Duration cap = 4h;
+    double jitter = 0.2;
+    Duration lifetime = 5 * 24h;
+};
+
+struct QueueConfig {
+    std::string path = "/var/lib/angarium/queue";
+    Bytes journal = gib(1);   // of all shards; raised to 4 segments a shard where it is not set
+    Bytes segment = mib(64);  // one journal file
+    unsigned window = 1024;   // ready deliveries in memory per destination
+    RetryConfig retry;
+};
+
+struct LimitsConfig {
+    Bytes memory;  // default: half of the cgroup limit or of RAM
+    unsigned connections = 20'000;
+    unsigned connections_per_address = 100;
+    unsigned recipients = 1'000;
+    Bytes message_size = mib(50);
+    Duration command_timeout = 5min;
+    Duration data_timeout = 5min;
+    unsigned hops = 100;
+};
+
+struct TimeoutsConfig {  // RFC 5321, section 4.5.3.2, where it names one
+    Duration connect = 30s;
+    Duration greeting = 60s;
+    Duration command = 5min;
+    Duration data = 2min;
+    Duration body = 3min;
+    Duration end_of_data = 10min;
+    Duration quit = 5s;
+};
+
+struct DeliveryConfig {
+    unsigned port = 25;
+    unsigned connections = 10'000;
+    unsigned connections_per_site = 20;
+    unsigned connections_at_start = 5;
+    unsigned deliveries_per_connection = 1'000;
+    Duration idle = 10s;
+    unsigned recipients_per_transaction = 100;
+    unsigned addresses_per_attempt = 5;
+    TimeoutsConfig timeouts;
+};
+
+struct RouteConfig {
+    std::vector<std::string> domains;  // "example.net", "*.example.net" (below it), "*" (all); lower case
+    std::vector<HostPort> to;          // tried in this order
+};
+
+struct DnsConfig {
+    std::vector<Endpoint> servers;  // empty: the system's
+    std::vector<IpNetwork> allow;   // exempt from the prohibited networks
+    Duration timeout = 2s;
+    unsigned tries = 3;
+    unsigned open_queries = 1'000;
+    unsigned cache_entries = 100'000;
+    Duration least_ttl = 30s;
+    Duration most_ttl = 24h;
+    Duration negative_ttl = 5min;
+};
+
+struct HttpConfig {
+    std::optional<Endpoint> address = Endpoint{IpAddress::v4(0x7f000001), 9925};  // nothing: "off"
+    unsigned connections = 64;
+};
+
+struct LogConfig {
+    std::string delivery;  // a folder; default: "log" inside queue.path
+    std::string level = "info";
+};
+
+struct RuntimeConfig {
+    unsigned shards = 1;  // default: the cores that this process may use
+    bool pin = false;
+    unsigned storage_threads = 2;
+    Duration drain = 30s;
+};
+
+struct Config {
+    std::string hostname;  // default: the system's fully qualified name
+    std::vector<ListenerConfig> listeners;
+    QueueConfig queue;
+    LimitsConfig limits;
+    DeliveryConfig delivery;
+    std::vector<RouteConfig> routes;
+    DnsConfig dns;
+    HttpConfig http;
+    LogConfig log;
+    RuntimeConfig runtime;
+};
+
+inline constexpr unsigned most_shards = 64;
+inline constexpr unsigned least_segments = 4;  // per shard: being written, next, retiring, spare
+
+// All that is wrong, in the order of the file; each a line "file:line:column: key: what, and the remedy".
+using ConfigErrors = std::vector<Error>;
+
+// `name` stands in the errors. After a syntax error nothing else is reported; all other errors are found in one go.
+std::expected<Config, ConfigErrors> parse_config(std::string_view text, std::string_view name,
+                                                 const SystemFacts& facts);
+std::expected<Config, ConfigErrors> load_config(const std::string& path, const SystemFacts& facts);
+
+// Every key with its effective value and a comment; parse_config reads it back to an equal configuration.
+std::string print_config(const Config& config);
+
+}  // namespace angarium::app

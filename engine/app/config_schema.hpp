@@ -1,0 +1,145 @@
+// Every key of the configuration, once: its name, field, range and documentation. The loader, the printer and the list of
+// known keys are visitors of these functions, so that a key cannot be read and not printed, or the reverse.
+//
+// A visitor has value(name, field, doc), value(name, field, least, most, doc), required(name, field, doc) for keys that an
+// entry of an array must have, section(name, struct, doc) and entries(name, vector, doc). In a table values come first.
+#pragma once
+
+#include <concepts>
+#include <limits>
+#include <type_traits>
+
+#include "engine/app/config.hpp"
+
+namespace angarium::app {
+
+// The struct itself for the loader, its const form for the printer.
+template <class T, class S>
+concept Shape = std::same_as<std::remove_const_t<T>, S>;
+
+inline constexpr Duration day = 24h;
+
+template <class V, Shape<ListenerConfig> C>
+void describe(V& v, C& c) {
+    v.required("address", c.address, "where mail is accepted; port 0 takes a free one");
+    v.value("relay_from", c.relay_from, "networks that may send to any domain; empty: nobody");
+}
+
+template <class V, Shape<RetryConfig> C>
+void describe(V& v, C& c) {
+    v.value("first", c.first, 1s, 30 * day, "wait after the first failed attempt");
+    v.value("factor", c.factor, 1.0, 100.0, "each further wait is longer by this factor");
+    v.value("cap", c.cap, 1s, 30 * day, "but never longer than this");
+    v.value("jitter", c.jitter, 0.0, 0.9, "each wait is shifted at random by up to this share of it");
+    v.value("lifetime", c.lifetime, 1s, 60 * day, "a message not delivered by then expires and is bounced");
+}
+
+template <class V, Shape<QueueConfig> C>
+void describe(V& v, C& c) {
+    v.value("path", c.path, "folder of journal and store; on a local disk");
+    v.value("journal", c.journal, mib(4), gib(4096), "size of the journals of all shards together");
+    v.value("segment", c.segment, mib(1), gib(1), "size of one journal file");
+    v.value("window", c.window, 16u, 1'000'000u, "ready deliveries in memory per destination");
+    v.section("retry", c.retry, "when a deferred delivery is tried again");
+}
+
+template <class V, Shape<LimitsConfig> C>
+void describe(V& v, C& c) {
+    v.value("memory", c.memory, mib(64), gib(65536),
+            "the one memory budget; default: half of the cgroup limit or of RAM");
+    v.value("connections", c.connections, 1u, 1'000'000u, "inbound connections in all; further ones get 421");
+    v.value("connections_per_address", c.connections_per_address, 1u, 1'000'000u,
+            "inbound connections per client address; relay networks are exempt");
+    v.value("recipients", c.recipients, 100u, 100'000u, "recipients per message; further ones get 452");
+    v.value("message_size", c.message_size, kib(64), gib(4), "largest message, announced by SIZE");
+    v.value("command_timeout", c.command_timeout, 1s, 1h, "silence of a client before it is closed");
+    v.value("data_timeout", c.data_timeout, 1s, 1h, "the same while it sends a message");
+    v.value("hops", c.hops, 10u, 1'000u, "Received: headers before a message counts as looping");
+}
+
+template <class V, Shape<TimeoutsConfig> C>
+void describe(V& v, C& c) {
+    v.value("connect", c.connect, 100ms, 1h, "until the connection is open");
+    v.value("greeting", c.greeting, 100ms, 1h, "until the remote server's 220");
+    v.value("command", c.command, 100ms, 1h, "until the reply to EHLO, MAIL or RCPT");
+    v.value("data", c.data, 100ms, 1h, "until the 354");
+    v.value("body", c.body, 100ms, 1h, "until a block of the message is written");
+    v.value("end_of_data", c.end_of_data, 100ms, 1h, "until the reply to the final dot");
+    v.value("quit", c.quit, 100ms, 1h, "until the reply to QUIT");
+}
+
+template <class V, Shape<DeliveryConfig> C>
+void describe(V& v, C& c) {
+    v.value("port", c.port, 1u, 65'535u, "of the recipients' servers; changed only in test networks");
+    v.value("connections", c.connections, 1u, 1'000'000u, "outbound connections in all");
+    v.value("connections_per_site", c.connections_per_site, 1u, 100'000u, "outbound connections to one site");
+    v.value("connections_at_start", c.connections_at_start, 1u, 100'000u,
+            "to a site that has not yet taken mail; grows with success");
+    v.value("deliveries_per_connection", c.deliveries_per_connection, 1u, 1'000'000u,
+            "then it is closed and opened anew");
+    v.value("idle", c.idle, 0s, 1h, "how long a connection waits for the next delivery");
+    v.value("recipients_per_transaction", c.recipients_per_transaction, 1u, 10'000u,
+            "recipients of one message sent at once");
+    v.value("addresses_per_attempt", c.addresses_per_attempt, 1u, 100u,
+            "exchanger addresses tried before a delivery is deferred");
+    v.section("timeouts", c.timeouts, "how long a remote server may take (RFC 5321, section 4.5.3.2)");
+}
+
+template <class V, Shape<RouteConfig> C>
+void describe(V& v, C& c) {
+    v.required("domains", c.domains,
+               "\"example.net\", \"*.example.net\" for all below it, \"*\" for all; the first route that "
+               "matches counts");
+    v.required("to", c.to, "\"host:port\", tried in this order");
+}
+
+template <class V, Shape<DnsConfig> C>
+void describe(V& v, C& c) {
+    v.value("servers", c.servers, "\"address:port\"; empty: the system's");
+    v.value("allow", c.allow,
+            "networks where exchangers may be although they are prohibited by default (loopback ...)");
+    v.value("timeout", c.timeout, 50ms, 1min, "of one try of a query");
+    v.value("tries", c.tries, 1u, 10u, "of a query, each at the next server");
+    v.value("open_queries", c.open_queries, 1u, 100'000u, "queries under way per shard; further ones wait");
+    v.value("cache_entries", c.cache_entries, 100u, 10'000'000u, "answers kept per shard");
+    v.value("least_ttl", c.least_ttl, 0s, 1h, "answers are kept at least so long");
+    v.value("most_ttl", c.most_ttl, 1s, 30 * day, "and at most so long");
+    v.value("negative_ttl", c.negative_ttl, 0s, day, "\"no such name\" is kept at most so long");
+}
+
+template <class V, Shape<HttpConfig> C>
+void describe(V& v, C& c) {
+    v.value("address", c.address, "serves /metrics, /healthz and /readyz; \"off\" serves nothing");
+    v.value("connections", c.connections, 1u, 10'000u, "at the same time");
+}
+
+template <class V, Shape<LogConfig> C>
+void describe(V& v, C& c) {
+    v.value("delivery", c.delivery, "folder of the delivery log, one file per shard");
+    v.value("level", c.level, "of diagnostics on standard error: debug, info, warning or error");
+}
+
+template <class V, Shape<RuntimeConfig> C>
+void describe(V& v, C& c) {
+    v.value("shards", c.shards, 1u, most_shards,
+            "threads that carry mail; default: the cores that may be used");
+    v.value("pin", c.pin, "ties each shard to a core");
+    v.value("storage_threads", c.storage_threads, 1u, 64u, "threads for the store's blocking calls");
+    v.value("drain", c.drain, 0s, 1h, "how long attempts under way may take after SIGTERM");
+}
+
+template <class V, Shape<Config> C>
+void describe(V& v, C& c) {
+    v.value("hostname", c.hostname, "our name in greetings, EHLO, Received: and bounces");
+    v.entries("listener", c.listeners, "where mail comes in");
+    v.section("queue", c.queue, "what is kept on disk");
+    v.section("limits", c.limits, "what inbound may use");
+    v.section("delivery", c.delivery, "how mail goes out");
+    v.entries("route", c.routes, "where mail for some domains goes instead of to their exchangers");
+    v.section("dns", c.dns, "how names are resolved");
+    v.section("http", c.http, "metrics and health");
+    v.section("log", c.log, "what is written down");
+    v.section("runtime", c.runtime, "threads");
+}
+
+}  // namespace angarium::app

@@ -1,0 +1,149 @@
+// What is wrong in a configuration is named with its place and its remedy, all of it at once.
+#include <gtest/gtest.h>
+
+#include "engine/app/config_findings.hpp"
+
+namespace angarium::app {
+namespace {
+
+const SystemFacts facts{"relay.example.net", 8ull << 30, 4};
+const std::string listener = "[[listener]]\naddress = \"127.0.0.1:2525\"\n";
+
+std::vector<std::string> errors(const std::string& text, const SystemFacts& system = facts) {
+    const auto config = parse_config(text, "t.toml", system);
+    std::vector<std::string> found;
+    if (!config)
+        for (const auto& error : config.error()) found.push_back(error.text);
+    return found;
+}
+
+// The only error starts with `front` and contains `part`.
+void expect_error(const std::string& text, const std::string& front, const std::string& part) {
+    const auto found = errors(text);
+    ASSERT_EQ(found.size(), 1u) << testing::PrintToString(found);
+    EXPECT_TRUE(found[0].starts_with(front)) << found[0];
+    EXPECT_NE(found[0].find(part), std::string::npos) << found[0];
+}
+
+TEST(ConfigErrors, UnknownKeySuggestsTheNearest) {
+    expect_error(listener + "[queue]\njornal = \"1GiB\"\n", "t.toml:4:1: queue.jornal: unknown key",
+                 "did you mean \"journal\"?");
+    expect_error(listener + "[quue]\n", "t.toml:3:", "did you mean \"queue\"?");
+    expect_error(listener + "relay_form = [\"127.0.0.0/8\"]\n", "t.toml:3:1: listener[0].relay_form",
+                 "relay_from");
+    expect_error(listener + "[queue.retry]\nlifetme = \"1d\"\n", "t.toml:4:1", "did you mean \"lifetime\"?");
+}
+
+TEST(ConfigErrors, KeyInTheWrongTable) {
+    expect_error("lifetime = \"1d\"\n" + listener, "t.toml:1:1: lifetime", "belongs in [queue.retry]");
+    expect_error(listener + "[http]\nzzzzzzzz = 1\n", "t.toml:4:1: http.zzzzzzzz",
+                 "known here: address, connections");
+}
+
+TEST(ConfigErrors, UnitsAreMandatory) {
+    expect_error(listener + "[queue.retry]\nfirst = 300\n", "t.toml:4:9: queue.retry.first",
+                 "duration with its unit");
+    expect_error(listener + "[queue.retry]\nfirst = \"300\"\n", "t.toml:4:9: queue.retry.first",
+                 "has no unit");
+    expect_error(listener + "[limits]\nmemory = \"2G\"\n", "t.toml:4:10: limits.memory", "unknown unit");
+}
+
+TEST(ConfigErrors, TypesAndRanges) {
+    expect_error(listener + "[limits]\nconnections = \"many\"\n", "t.toml:4:15", "whole number");
+    expect_error(listener + "[limits]\nconnections = -1\n", "t.toml:4:15", "out of range");
+    expect_error(listener + "[limits]\nrecipients = 10\n", "t.toml:4:14", "choose from 100 to 100000");
+    expect_error(listener + "[runtime]\nshards = 65\n", "t.toml:4:10", "choose from 1 to 64");
+    expect_error(listener + "[runtime]\npin = 1\n", "t.toml:4:7", "true or false");
+    expect_error(listener + "[queue.retry]\nfactor = nan\n", "t.toml:4:10", "out of range");
+    expect_error(listener + "[dns]\nservers = \"127.0.0.1:53\"\n", "t.toml:4:11", "list in brackets");
+    expect_error(listener + "[dns]\nservers = [\"127.0.0.1:53\", \"dns\"]\n", "t.toml:4:28", "address:port");
+    expect_error(listener + "[dns]\nallow = [\"127.0.0.1/8\"]\n", "t.toml:4:10", "network");
+    expect_error(listener + "[log]\nlevel = \"loud\"\n", "t.toml:4:9", "debug, info, warning or error");
+    expect_error("queue = 1\n" + listener, "t.toml:1:9: queue", "[queue]");
+    expect_error("listener = 1\n", "t.toml:1:12: listener", "[[listener]]");
+}
+
+TEST(ConfigErrors, RequiredKeys) {
+    expect_error("[[listener]]\n", "t.toml:1:", "listener[0].address: is missing");
+    expect_error(listener + "[[route]]\ndomains = [\"*\"]\n", "t.toml:3:", "route[0].to: is missing");
+    expect_error("hostname = \"a.test\"\n", "t.toml: listener", "add [[listener]]");
+}
+
+TEST(ConfigErrors, Hostname) {
+    const auto found = errors(listener, SystemFacts{std::nullopt, 1 << 30, 1});
+    ASSERT_EQ(found.size(), 1u);
+    EXPECT_NE(found[0].find("hostname = \"relay.example.net\""), std::string::npos);
+    expect_error("hostname = \"relay\"\n" + listener, "t.toml:1:12: hostname", "fully qualified");
+    expect_error("hostname = \"re lay.test\"\n" + listener, "t.toml:1:12: hostname", "fully qualified");
+}
+
+TEST(ConfigErrors, BetweenKeys) {
+    expect_error(listener + "[queue.retry]\nfirst = \"2h\"\ncap = \"1h\"\n", "t.toml:5:7: queue.retry.cap",
+                 "raise cap");
+    expect_error(listener + "[queue.retry]\ncap = \"2h\"\nlifetime = \"1h\"\n", "t.toml:5:12",
+                 "raise lifetime");
+    expect_error(listener + "[queue]\njournal = \"256MiB\"\nsegment = \"64MiB\"\n[runtime]\nshards = 2\n",
+                 "t.toml:4:11", "at least \"512MiB\"");
+    expect_error(listener + "[limits]\nmessage_size = \"1GiB\"\n", "t.toml:4:16",
+                 "half of a shard's journal");
+    expect_error(listener + "[delivery]\nconnections_at_start = 21\n", "t.toml:4:24", "connections_per_site");
+    expect_error(listener + "[limits]\nconnections = 5\nconnections_per_address = 6\n", "t.toml:5:27",
+                 "lower it");
+    expect_error(listener + "[dns]\nleast_ttl = \"1h\"\nmost_ttl = \"1m\"\n", "t.toml:4:13", "most_ttl");
+    expect_error(listener + listener, "t.toml:4:11: listener[1].address", "used twice");
+    expect_error(listener + "[http]\naddress = \"127.0.0.1:2525\"\n", "t.toml:2:11", "used twice");
+}
+
+TEST(ConfigErrors, NoOpenRelay) {
+    expect_error(listener + "relay_from = [\"0.0.0.0/0\"]\n", "t.toml:3:14", "open relay");
+    expect_error(listener + "relay_from = [\"::/0\"]\n", "t.toml:3:14", "open relay");
+}
+
+TEST(ConfigErrors, Routes) {
+    const std::string to = "to = [\"127.0.0.1:25\"]\n";
+    expect_error(
+        listener + "[[route]]\ndomains = [\"*\"]\n" + to + "[[route]]\ndomains = [\"a.test\"]\n" + to,
+        "t.toml:6:", "never reached");
+    expect_error(listener + "[[route]]\ndomains = [\"a*.test\"]\n" + to, "t.toml:4:11", "no domain");
+    expect_error(listener + "[[route]]\ndomains = []\n" + to, "t.toml:4:11", "empty");
+    expect_error(listener + "[[route]]\ndomains = [\"a.test\", \"A.test\"]\n" + to, "t.toml:4:11",
+                 "has a route above");
+    expect_error(listener + "[[route]]\ndomains = [\"*\"]\nto = [\"smart\"]\n", "t.toml:5:7", "host:port");
+    expect_error(listener + "[[route]]\ndomains = [\"*\"]\nto = [\"sm art:25\"]\n", "t.toml:5:6", "no host");
+}
+
+TEST(ConfigErrors, AllAtOnceInTheOrderOfTheFile) {
+    const auto found = errors(R"(hostnme = "x"
+[[listener]]
+address = "nowhere"
+[queue]
+journal = 5
+[queue.retry]
+factor = "two"
+[nonsense]
+)");
+    ASSERT_EQ(found.size(), 5u) << testing::PrintToString(found);
+    EXPECT_TRUE(found[0].starts_with("t.toml:1:1:"));
+    EXPECT_TRUE(found[1].starts_with("t.toml:3:11:"));
+    EXPECT_TRUE(found[2].starts_with("t.toml:5:11:"));
+    EXPECT_TRUE(found[3].starts_with("t.toml:7:10:"));
+    EXPECT_TRUE(found[4].starts_with("t.toml:8:"));
+}
+
+TEST(ConfigErrors, Syntax) {
+    expect_error("hostname = \n", "t.toml:1:", "no valid TOML");
+    expect_error("a = 1\na = 2\n", "t.toml:2:", "no valid TOML");
+    expect_error(std::string("\0\xff\xfe", 3), "t.toml:1:", "no valid TOML");
+}
+
+TEST(Nearest, KeepsItsDistance) {
+    const std::vector<std::string> known = {"journal", "path", "retry", "to"};
+    EXPECT_EQ(nearest("jounral", known), "journal");
+    EXPECT_EQ(nearest("paths", known), "path");
+    EXPECT_EQ(nearest("elephant", known), std::nullopt);
+    EXPECT_EQ(nearest("xy", known), std::nullopt);
+    EXPECT_EQ(nearest(std::string(100000, 'x'), known), std::nullopt);
+}
+
+}  // namespace
+}  // namespace angarium::app
