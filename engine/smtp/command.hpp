@@ -19,14 +19,29 @@ namespace angarium::smtp {
 inline constexpr std::size_t max_command_line = 512 + 528;
 
 enum class Verb : std::uint8_t {
-    helo, ehlo, mail, rcpt, data, bdat, rset, noop, vrfy, expn, help, quit, starttls, auth, unknown,
+    helo,
+    ehlo,
+    mail,
+    rcpt,
+    data,
+    bdat,
+    rset,
+    noop,
+    vrfy,
+    expn,
+    help,
+    quit,
+    starttls,
+    auth,
+    unknown,
 };
 
 using CommandError = FixedReply;
 
 struct Command {
     Verb verb = Verb::unknown;
-    std::string_view argument;  // for MAIL behind "FROM:", for RCPT behind "TO:", else behind the verb; trimmed
+    std::string_view
+        argument;  // for MAIL behind "FROM:", for RCPT behind "TO:", else behind the verb; trimmed
 };
 
 // `line` without its CRLF. Checked here: controls and NUL (500 5.5.2), 8-bit outside MAIL and RCPT (500 5.5.2), arguments

@@ -48,13 +48,14 @@ class ContentChecker {
     bool ends_in_crlf() const { return size_ == 0 || (line_length_ == 0 && !last_cr_); }
 
   private:
-    void header_line_start(const char* line, std::size_t size);
-    void line_end(std::size_t length);
-    void prefix(std::string_view piece);
+    void check_block(const char* block, std::size_t size, std::size_t offset, std::string_view piece);
+    void line_end(std::string_view tail);
+    void keep_prefix(std::string_view tail);
 
     ContentLimits limits_;
     std::uint64_t size_ = 0;
-    std::size_t line_length_ = 0;  // octets of the current line so far, a CR at its end included
+    std::size_t line_length_ = 0;  // octets of the current line in earlier pieces, a CR at its end included
+    std::size_t line_begin_ = 0;   // where the current line begins in this piece (check() only)
     unsigned received_ = 0;
     ContentError error_ = ContentError::none;
     bool last_cr_ = false;

@@ -30,7 +30,7 @@ class DataDecoder {
   private:
     enum class State : std::uint8_t { line_start, text, text_cr, dot, dot_cr, done };
 
-    void step(char octet);
+    std::size_t skip_text(std::string_view input, std::size_t from);
     void emit(std::string_view piece, std::vector<std::string_view>& content);
 
     ContentChecker checker_;

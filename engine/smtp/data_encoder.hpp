@@ -18,7 +18,6 @@ class DataEncoder {
 
   private:
     bool line_start_ = true;
-    bool last_cr_ = false;
 };
 
 // The octets in all pieces.

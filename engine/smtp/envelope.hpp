@@ -28,7 +28,9 @@ constexpr bool contains(Notify set, Notify flag) {
     return (static_cast<std::uint8_t>(set) & static_cast<std::uint8_t>(flag)) != 0;
 }
 // A failure is to be reported: asked for, or nothing was said.
-constexpr bool wants_failure(Notify set) { return set == Notify::unspecified || contains(set, Notify::failure); }
+constexpr bool wants_failure(Notify set) {
+    return set == Notify::unspecified || contains(set, Notify::failure);
+}
 // "SUCCESS,FAILURE" and "NEVER" as RFC 3461 section 4.1 writes them (case-insensitive, NEVER only alone).
 std::optional<Notify> parse_notify(std::string_view text);
 // The same spelling; empty when unspecified.
@@ -62,12 +64,15 @@ class OriginalRecipient {
 
     std::string_view type() const { return std::string_view(text_).substr(0, semicolon_); }
     std::string_view address() const { return std::string_view(text_).substr(semicolon_ + 1); }
-    const std::string& text() const { return text_; }  // type;address, decoded, as Original-Recipient: wants it
-    std::string encoded() const;                       // as ORCPT= wants it
+    const std::string& text() const {
+        return text_;
+    }  // type;address, decoded, as Original-Recipient: wants it
+    std::string encoded() const;  // as ORCPT= wants it
     friend bool operator==(const OriginalRecipient&, const OriginalRecipient&) = default;
 
   private:
-    OriginalRecipient(std::string text, std::size_t semicolon) : text_(std::move(text)), semicolon_(semicolon) {}
+    OriginalRecipient(std::string text, std::size_t semicolon)
+        : text_(std::move(text)), semicolon_(semicolon) {}
     std::string text_;
     std::size_t semicolon_;
 };

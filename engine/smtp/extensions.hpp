@@ -12,7 +12,14 @@
 namespace angarium::smtp {
 
 // SASL mechanisms we know, a set.
-enum class AuthMechanisms : std::uint8_t { none = 0, plain = 1, login = 2, cram_md5 = 4, xoauth2 = 8, scram_sha_256 = 16 };
+enum class AuthMechanisms : std::uint8_t {
+    none = 0,
+    plain = 1,
+    login = 2,
+    cram_md5 = 4,
+    xoauth2 = 8,
+    scram_sha_256 = 16
+};
 constexpr AuthMechanisms operator|(AuthMechanisms a, AuthMechanisms b) {
     return static_cast<AuthMechanisms>(static_cast<std::uint8_t>(a) | static_cast<std::uint8_t>(b));
 }
@@ -29,8 +36,8 @@ struct Extensions {
     bool enhanced_status_codes = false;  // RFC 2034
     bool starttls = false;               // RFC 3207
     bool help = false;
-    bool size = false;              // RFC 1870
-    std::uint64_t size_limit = 0;   // bytes; 0: SIZE without a limit
+    bool size = false;                           // RFC 1870
+    std::uint64_t size_limit = 0;                // bytes; 0: SIZE without a limit
     AuthMechanisms auth = AuthMechanisms::none;  // RFC 4954
 
     friend bool operator==(const Extensions&, const Extensions&) = default;

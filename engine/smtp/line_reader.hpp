@@ -16,9 +16,9 @@ class LineReader {
   public:
     enum class Kind : std::uint8_t {
         need_more,  // all input was consumed, no line yet
-        line,       // `text` is the line without CRLF; it may hold a bare CR, NUL or 8-bit, which parse_command refuses
-        too_long,   // over the cap; discarded up to its CRLF
-        bad_end,    // ended in a bare LF, or is the rest of such a line
+        line,  // `text` is the line without CRLF; it may hold a bare CR, NUL or 8-bit, which parse_command refuses
+        too_long,  // over the cap; discarded up to its CRLF
+        bad_end,   // ended in a bare LF, or is the rest of such a line
     };
     struct Result {
         Kind kind = Kind::need_more;
@@ -31,19 +31,19 @@ class LineReader {
     // Takes at most one line from the front of `input`.
     Result next(std::string_view& input);
     // Part of a line has been read.
-    bool within_line() const { return !partial_.empty() || discarding_ || last_cr_; }
-    // Gives back what an idle session does not need.
-    void release() {
-        if (partial_.empty()) std::string().swap(partial_);
-    }
+    bool within_line() const { return (!partial_.empty() && !handed_out_) || discarding_ || tainted_; }
+    // Gives back what an idle session does not need. Ends the validity of the last line.
+    void release();
 
   private:
-    Result finish(std::string_view tail, bool crlf);
+    void keep(std::string_view piece);
+    Result end_of_line(std::string_view piece, bool crlf);
 
     std::size_t limit_;
-    std::string partial_;      // the line so far, without a final CR that may belong to its end
-    bool last_cr_ = false;     // the last octet was a CR (when discarding or at the end of partial_)
-    bool discarding_ = false;  // over the cap
+    std::string partial_;      // the line so far
+    bool handed_out_ = false;  // partial_ is the line last returned
+    bool last_cr_ = false;     // the last octet of the line so far is a CR
+    bool discarding_ = false;  // over the cap; partial_ is empty
     bool tainted_ = false;     // behind a bare LF, before the next CRLF
 };
 

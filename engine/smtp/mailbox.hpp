@@ -105,7 +105,9 @@ class ReversePath {
     // Only when not null.
     const Mailbox& mailbox() const { return *mailbox_; }
     // Without brackets; empty when null.
-    std::string_view text() const { return mailbox_ ? std::string_view(mailbox_->text()) : std::string_view(); }
+    std::string_view text() const {
+        return mailbox_ ? std::string_view(mailbox_->text()) : std::string_view();
+    }
     bool is_ascii() const { return !mailbox_ || mailbox_->is_ascii(); }
 
     friend bool operator==(const ReversePath&, const ReversePath&) = default;

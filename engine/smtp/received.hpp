@@ -19,8 +19,8 @@ struct TraceFacts {
     bool tls = false;
     bool authenticated = false;
     bool smtputf8 = false;
-    std::string_view id;                   // the queue id
-    const Mailbox* recipient = nullptr;    // only when there is exactly one
+    std::string_view id;                 // the queue id
+    const Mailbox* recipient = nullptr;  // only when there is exactly one
     WallTime at;
 };
 

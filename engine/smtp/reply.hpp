@@ -58,9 +58,9 @@ struct Reply {
 };
 
 struct ReplyLimits {
-    std::size_t line = 2048;         // octets with the line end; RFC 5321 section 4.5.3.1.5 says 512, some send more
-    std::size_t lines = 128;         // EHLO has some twenty at most
-    std::size_t bytes = 32 * 1024;   // of one whole reply
+    std::size_t line = 2048;  // octets with the line end; RFC 5321 section 4.5.3.1.5 says 512, some send more
+    std::size_t lines = 128;  // EHLO has some twenty at most
+    std::size_t bytes = 32 * 1024;  // of one whole reply
 };
 
 enum class ReplyError : std::uint8_t {
@@ -84,7 +84,7 @@ class ReplyParser {
     bool idle() const { return !within_; }
 
   private:
-    std::expected<bool, ReplyError> line(std::string_view text);
+    bool line(std::string_view text);
 
     ReplyLimits limits_;
     std::string partial_;
@@ -92,6 +92,7 @@ class ReplyParser {
     std::size_t lines_ = 0, bytes_ = 0;
     bool within_ = false;
     bool failed_ = false;
+    ReplyError failure_ = ReplyError::malformed;
 };
 
 }  // namespace angarium::smtp

@@ -1,0 +1,46 @@
+#include "engine/smtp/received.hpp"
+
+#include <fmt/compile.h>
+#include <fmt/format.h>
+
+#include <array>
+#include <chrono>
+#include <iterator>
+
+namespace angarium::smtp {
+
+std::string_view trace_protocol(const TraceFacts& facts) {
+    // RFC 3848, RFC 6531 section 4.3; by TLS, then AUTH.
+    static constexpr std::array<std::string_view, 4> plain{"ESMTP", "ESMTPA", "ESMTPS", "ESMTPSA"};
+    static constexpr std::array<std::string_view, 4> utf8{"UTF8SMTP", "UTF8SMTPA", "UTF8SMTPS", "UTF8SMTPSA"};
+    if (!facts.extended) return "SMTP";
+    const auto index = (facts.tls ? 2u : 0u) + (facts.authenticated ? 1u : 0u);
+    return facts.smtputf8 ? utf8[index] : plain[index];
+}
+
+void append_received(std::string& out, const TraceFacts& facts) {
+    const auto peer = facts.peer.unmapped();
+    fmt::format_to(std::back_inserter(out),
+                   FMT_COMPILE("Received: from {} ([{}{}])\r\n\tby {} with {} id {}"), facts.helo,
+                   peer.is_v4() ? "" : "IPv6:", peer.text(), facts.hostname, trace_protocol(facts), facts.id);
+    if (facts.recipient != nullptr) out.append("\r\n\tfor <").append(facts.recipient->text()).append(">");
+    out.append(";\r\n\t");
+    append_date(out, facts.at);
+    out.append("\r\n");
+}
+
+void append_date(std::string& out, WallTime at) {
+    using namespace std::chrono;
+    static constexpr std::array<std::string_view, 7> days{"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
+    static constexpr std::array<std::string_view, 12> months{"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                                             "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+    const auto day = floor<std::chrono::days>(at);
+    const year_month_day date(day);
+    const hh_mm_ss time(floor<seconds>(at - day));
+    fmt::format_to(std::back_inserter(out), FMT_COMPILE("{}, {} {} {} {:02}:{:02}:{:02} +0000"),
+                   days[weekday(day).c_encoding()], static_cast<unsigned>(date.day()),
+                   months[static_cast<unsigned>(date.month()) - 1], static_cast<int>(date.year()),
+                   time.hours().count(), time.minutes().count(), time.seconds().count());
+}
+
+}  // namespace angarium::smtp
