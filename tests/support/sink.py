@@ -44,17 +44,17 @@ class Process:
 class Sink(Process):
     """The recording sink (sink_process.py). `addresses` are hosts; with `same_port` all listen on one port."""
 
-    def __init__(self, folder: Path, *, hosts=("127.0.0.1",), same_port=True, name="sink", **options):
+    def __init__(self, folder: Path, *, hosts=("127.0.0.1",), port=0, same_port=True, name="sink", **options):
         super().__init__(name, folder)
         self.record = folder / f"{name}.jsonl"
-        self.hosts = list(hosts)
         self.options = {"record": str(self.record), "same_port": same_port, **options}
-        self.port = 0
+        self.port = port
+        self.addresses = [f"{host}:{port}" for host in hosts]
         self.place, self.seen = 0, []
 
     def start(self) -> "Sink":
         """Listens; started again after end() it takes the same ports and goes on with its record."""
-        listen = self.addresses if self.port else [f"{host}:0" for host in self.hosts]
+        listen = self.addresses
         for _ in range(20):  # with several hosts the first one's port may be taken on another
             self.output.unlink(missing_ok=True)
             self.spawn([sys.executable, "-m", "support.sink_process", json.dumps({"listen": listen, **self.options})],

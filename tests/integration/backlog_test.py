@@ -1,0 +1,71 @@
+"""A backlog for a dead destination: it moves into the store, memory stays within its budget, a restart is quick for others,
+and when the destination comes back everything arrives, once.
+
+ANGARIUM_BACKLOG sets the number of messages (default 300,000; with a sanitizer 20,000).
+"""
+
+import os
+import time
+
+import pytest
+from support import place
+from support.clients import Flood, RawClient
+from support.place import hold_port, wait_until
+from support.relay import Relay
+from support.sink import Sink
+
+COUNT = int(os.environ.get("ANGARIUM_BACKLOG", 20_000 if place.SANITIZED else 300_000))
+MIB = 1024 * 1024
+BUDGET = 512 * MIB
+
+
+@pytest.mark.heavy
+@pytest.mark.deadline(900)
+def test_backlog_of_a_dead_destination(start):
+    healthy = start(Sink, name="healthy")
+    dead = start(Sink, name="dead")
+    dead.end()  # its port stays its own: held, so that connections are refused
+    held = hold_port("127.0.0.1", dead.port)
+    relay = start(Relay, {
+        "limits": {"memory": f"{BUDGET // MIB}MiB"},
+        "queue": {"journal": "128MiB", "segment": "16MiB", "retry": {"first": "10s", "factor": 1.0, "cap": "10s"}},
+        "route": [{"domains": ["dead.test"], "to": [dead.address]}, {"domains": ["*"], "to": [healthy.address]}],
+    })
+    began = time.monotonic()
+    Flood(relay.smtp, list(range(COUNT)), recipient="r{0}@dead.test", size=2048, connections=20, timeout=300).run()
+    accepted = time.monotonic() - began
+    metrics = relay.metrics()
+    retired = metrics.total("angarium_retired_messages_total")
+    peak = relay.peak_resident()
+    print(f"{COUNT} accepted in {accepted:.1f} s ({COUNT / accepted:.0f}/s), {retired:.0f} retired into the store, "
+          f"peak resident {peak / MIB:.0f} MiB of {BUDGET / MIB:.0f}")
+    assert metrics.total("angarium_messages_queued") == COUNT
+    if COUNT * 2048 > 256 * MIB:
+        assert retired > 0
+    if not place.SANITIZED:  # a sanitizer's shadow memory is not in the budget
+        assert peak <= BUDGET
+
+    relay.kill9()
+    began = time.monotonic()
+    relay.start(60)
+    ready = time.monotonic()
+    with RawClient(relay.smtp) as client:
+        client.command("EHLO client.test")
+        client.mail("a@source.test", ["b@healthy.test"], b"Subject: urgent\r\n\r\nnow\r\n")
+    healthy.wait_messages(1, 10)
+    delivered = time.monotonic()
+    print(f"after SIGKILL: ready in {ready - began:.2f} s, new mail for a healthy domain there {delivered - ready:.2f} s later")
+    assert delivered - began <= 3 * place.SLOWDOWN
+
+    held.close()
+    dead.start()
+    began = time.monotonic()
+    dead.wait_messages(COUNT, 600)
+    wait_until(lambda: relay.metrics().total("angarium_messages_queued") == 0, 60, "an empty queue")
+    print(f"the destination is back: {COUNT} delivered in {time.monotonic() - began:.1f} s, "
+          f"peak resident {relay.peak_resident() / MIB:.0f} MiB")
+    numbers = [m["number"] for m in dead.messages()]
+    assert len(numbers) == COUNT and len(set(numbers)) == COUNT
+    if not place.SANITIZED:
+        assert relay.peak_resident() <= BUDGET
+    relay.stop(60)

@@ -1,0 +1,69 @@
+"""The journal's end after a crash: a torn last group is normal, a damaged earlier one means that synced data is gone.
+
+The files are edited here, after the format in queue/journal_format.hpp.
+"""
+
+from pathlib import Path
+
+import pytest
+from support import place
+from support.clients import RawClient
+from support.journal_file import damage, groups, tear
+from support.mail import plain
+from support.place import wait_until
+from support.sink import Sink
+
+COUNT = 10
+
+
+def stopped_with_backlog(start, relay_to):
+    """A killed relay whose journal holds COUNT messages, each in a group of its own, and nothing else."""
+    sink = start(Sink, rules=[{"stage": "banner", "delay": 600}])  # attempts neither succeed nor fail
+    relay = relay_to(sink.address, runtime={"shards": 1})
+    with RawClient(relay.smtp) as client:
+        client.command("EHLO client.test")
+        for number in range(COUNT):
+            client.mail("a@source.test", ["b@destination.test"], plain(number, 5000))
+    relay.kill9()
+    sink.end()
+    sink.options["rules"] = []
+    sink.start()
+    found = groups(Path(relay.config["queue"]["path"]))
+    assert len(found) >= COUNT, found
+    return relay, sink, found
+
+
+@pytest.mark.parametrize("kept", [0, 8, 64, 4096, 5000])
+def test_torn_last_group_starts(start, relay_to, kept):
+    relay, sink, found = stopped_with_backlog(start, relay_to)
+    tear(found[-1], kept)  # as if the power had gone while it was being written, before its 250
+    relay.start()
+    wait_until(lambda: len(sink.messages()) >= COUNT - 1, 20, "all but the torn one")
+    assert sorted(m["number"] for m in sink.messages()) == list(range(COUNT - 1))
+    with RawClient(relay.smtp) as client:  # and the journal goes on behind it
+        client.command("EHLO client.test")
+        client.mail("a@source.test", ["b@destination.test"], plain(99))
+    relay.stop()
+    relay.start()
+    wait_until(lambda: len(sink.messages()) == COUNT, 20, "the new one")
+    relay.stop()
+
+
+@pytest.mark.parametrize("at", [0, 10, 40, None], ids=["magic", "checksum", "length", "record"])
+def test_damaged_earlier_group_refuses_to_start(start, relay_to, at):
+    relay, sink, found = stopped_with_backlog(start, relay_to)
+    damage(found[COUNT // 2], at)
+    relay.launch()
+    code = relay.wait_end()
+    words = relay.errors()
+    print(words)
+    assert code not in (0, -6, -11), f"it must refuse with words, not crash: {code}"
+    assert "listening" not in words and "ready" not in words.splitlines()
+    assert str(found[0].file) in words, "it names the file"
+    assert "repair" in words or "damaged" in words, "it says what is wrong and what to do"
+    assert not sink.messages()
+
+
+def test_broken_middle_is_found_whatever_the_place():
+    """The helper that edits files finds what it should: kept honest here, since the tests above rest on it."""
+    assert groups(place.ROOT / "tests/integration") == []
