@@ -23,6 +23,8 @@ struct Reason {
     smtp::EnhancedStatus status{};  // always set: {4,4,1} for a refused connection and so on
     std::string text;               // one line, printable ASCII or UTF-8, at most 512 bytes
 };
+// "550 5.1.1 no such user"; without a reply "4.4.1 connection refused". One line, for people.
+std::string text_of(const Reason& reason);
 
 struct RecipientResult {
     std::uint16_t recipient = 0;  // index into Delivery::recipients
