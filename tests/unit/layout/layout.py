@@ -92,8 +92,9 @@ def check_includes(path: str, text: str) -> list[str]:
 def check_form(path: str, text: str) -> list[str]:
     findings = []
     lines = text.splitlines()
-    described_in_header = path.endswith(".cpp") and (ROOT / path).with_suffix(".hpp").exists()
-    if not described_in_header and (not lines or not lines[0].startswith("//")):
+    # A .cpp is described by its header, a unit test by its name and the file that it mirrors.
+    described = path.startswith("tests/unit/") or path.endswith(".cpp") and (ROOT / path).with_suffix(".hpp").exists()
+    if not described and (not lines or not lines[0].startswith("//")):
         findings.append(f"{path}: open the file with a comment that says what it is for")
     if path.endswith(".hpp") and "#pragma once" not in lines:
         findings.append(f"{path}: #pragma once is missing")
