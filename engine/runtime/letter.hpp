@@ -15,6 +15,7 @@ class Letter {
   private:
     friend class Lane;
     friend class Mailbox;
+    friend class RingLoop;
     Letter* next_ = nullptr;
 };
 

@@ -4,18 +4,16 @@
 // completions into the ready list; 3. empty the mailbox; 4. fire timers; 5. run the ready list.
 #pragma once
 
-#include <atomic>
 #include <functional>
 #include <memory>
 #include <vector>
 
+#include "engine/runtime/counters.hpp"
 #include "engine/runtime/file.hpp"
 #include "engine/runtime/shard.hpp"
 #include "engine/runtime/stream.hpp"
 
 namespace angarium::runtime {
-
-class Ring;  // ring.hpp: the wrapper of liburing
 
 struct RingOptions {
     unsigned entries = 4096;  // submission queue
@@ -30,9 +28,11 @@ Result<void> probe_kernel();
 
 class RingShard : public Shard {
   public:
+    using Shard::Shard;
     ~RingShard() override;
     virtual Network& network() = 0;
     virtual Poller& poller() = 0;
+    virtual const RingCounters& counters() const = 0;
 };
 
 // The shards of this process: started together, stopped together.

@@ -21,7 +21,7 @@
 
 namespace angarium::runtime {
 
-class Mailbox;
+class Job;
 
 class Shard {
   public:
@@ -41,14 +41,21 @@ class Shard {
     Random& random() { return random_; }
     TimerWheel& timers() { return timers_; }
     ReadyList& ready() { return ready_; }
+    const ReadyList& ready() const { return ready_; }
     // Holds tasks that live as long as the shard.
     Gate& gate() { return gate_; }
+    const Gate& gate() const { return gate_; }
 
     // Sends to another shard, or to this one (then it arrives in the next turn). Order is kept per target.
     // Never fails and never blocks: what the lane cannot take waits here, so senders look at congested() first.
     virtual void send(ShardId to, std::unique_ptr<Letter> letter) = 0;
     // The lane to that shard is full: hold back what can wait.
     virtual bool congested(ShardId to) const = 0;
+
+    // For Workers on threads: a job of this shard is out; it is finished, and done() must run here (any thread calls).
+    // Shards without threads of their own (simulated ones) run jobs themselves and need neither.
+    virtual void job_out();
+    virtual void job_back(Job& job);
 
     class SleepAwaiter {
       public:

@@ -32,7 +32,8 @@ class Timer {
     Timer* next_ = nullptr;
     Timer** link_ = nullptr;  // what points at us
     TimerWheel* wheel_ = nullptr;
-    std::uint64_t slot_ = 0;  // where we hang, for the occupancy bitmaps
+    std::uint16_t slot_ =
+        0;  // where we hang (level * slots + slot, or `off_wheel`), for the occupancy bitmaps
     MonoTime when_{};
     Callback callback_;
     void* argument_;
@@ -55,10 +56,18 @@ class TimerWheel {
 
   private:
     friend class Timer;
-    // Six levels of 64 slots: 1 ms resolution, 2^36 ms (over two years) range.
-    static constexpr unsigned levels = 6, bits = 6, slots = 1u << bits;
+    // Seven levels of 64 slots: 1 ms resolution, 2^42 ms (139 years) range. A timer hangs at the level of the highest
+    // digit (base 64) in which its tick differs from now, so every slot in use lies ahead of now's own digit: the
+    // lowest set bit of the lowest occupied level is what comes next, and nothing wraps.
+    static constexpr unsigned levels = 7, bits = 6, slots = 1u << bits;
+    static constexpr std::uint64_t last_tick = (std::uint64_t{1} << (levels * bits)) - 1;
+    static constexpr std::uint16_t off_wheel = levels * slots;
     void insert(Timer& timer);
     void remove(Timer& timer);
+    void hang(Timer& timer, Timer*& head, std::uint16_t slot);
+    Timer* take(unsigned level, unsigned slot);
+    // Moves what is due up to `target` to `due`, in order of ticks.
+    void collect(std::uint64_t target, Timer** due_tail);
     std::uint64_t ticks(MonoTime when) const;  // rounded up
 
     MonoTime start_;

@@ -1,0 +1,15 @@
+// What a shard's loop has done since its start. Owning thread: the shard's.
+#pragma once
+
+#include <cstdint>
+
+namespace angarium::runtime {
+
+struct RingCounters {
+    std::uint64_t turns = 0;        // of the loop
+    std::uint64_t enters = 0;       // io_uring_enter calls
+    std::uint64_t submissions = 0;  // operations handed to the kernel
+    std::uint64_t completions = 0;
+};
+
+}  // namespace angarium::runtime

@@ -1,0 +1,23 @@
+// The Network of a shard: TCP listeners and outgoing connections on its ring. Owning thread: the shard's.
+#pragma once
+
+#include "engine/runtime/context.hpp"
+#include "engine/runtime/stream.hpp"
+
+namespace angarium::runtime {
+
+class TcpNetwork final : public Network {
+  public:
+    explicit TcpNetwork(IoContext& context) : context_(context) {}
+    Result<std::unique_ptr<Listener>> listen(const Endpoint& endpoint) override;
+    Task<IoResult<std::unique_ptr<Stream>>> connect(Endpoint to, std::optional<IpAddress> source,
+                                                    MonoTime deadline) override;
+
+  private:
+    IoContext& context_;
+};
+
+// Takes over a listening TCP descriptor.
+std::unique_ptr<Listener> make_tcp_listener(IoContext& context, int descriptor);
+
+}  // namespace angarium::runtime
