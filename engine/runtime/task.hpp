@@ -41,10 +41,10 @@ struct PromiseBase {
             PromiseBase& promise = handle.promise();
             promise.done = true;
             if (promise.detached_done != nullptr) {
-                const auto done = promise.detached_done;
+                const auto tell = promise.detached_done;
                 const auto owner = promise.detached_owner;
                 handle.destroy();
-                done(owner);
+                tell(owner);
             } else if (promise.continuation) {
                 current_ready_list().push(resume_of(promise.continuation));
             }

@@ -58,6 +58,13 @@ inline void on_shard(std::function<Task<void>(RingShard&)> main, RingOptions opt
 
 inline MonoTime after(Duration duration) { return Shard::current().now() + duration; }
 
+// The error of a result that must be one.
+template <class T>
+IoError error_of(const IoResult<T>& result) {
+    EXPECT_FALSE(result.has_value());
+    return result ? IoError{255} : result.error();
+}
+
 struct Pair {
     std::unique_ptr<Stream> client, server;
 };
