@@ -11,6 +11,7 @@
 // batch as the survivors it passes; atomic_flush keeps the families together. Only Put and Delete: replay may repeat a change.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -33,7 +34,8 @@ struct StoreOptions {
     std::size_t memory =
         256u << 20;  // bytes: block cache and memtables together (WriteBufferManager charges the cache)
     int background_threads = 2;              // flushes and compactions
-    std::function<void(std::string)> alarm;  // a background error, in words; called on RocksDB's threads
+    std::function<void(std::string)> alarm;  // an error of the disk, in words; called on any thread
+    std::chrono::milliseconds reclaim_every{30'000};  // how often to look whether removed bodies are worth compacting
 };
 
 // A message on its way from the journal into the store.
@@ -113,8 +115,10 @@ class Store {
     };
     virtual Result<std::vector<Found>> find_destinations(const std::optional<DestinationName>& after,
                                                          std::size_t most) = 0;
-    // All deliveries of one message / totals, for the command line.
+    // For metrics and the command line: estimates, cheap.
     virtual StoreTotals totals() = 0;
+    // On a full disk apply() and flush() wait for space. After this, from any thread, they fail instead: for the end.
+    virtual void give_up() {}
 };
 
 Result<std::unique_ptr<Store>> open_rocks_store(const StoreOptions& options);

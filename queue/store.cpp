@@ -1,0 +1,363 @@
+// The store on RocksDB 7.8. The pieces: store_open.cpp (options, format, lock), store_changes.cpp (a batch), store_reclaim.cpp
+// (giving the disk back), store_keys.cpp (keys). Here they are put together, and read. See store.hpp for the contract.
+#include "queue/store.hpp"
+
+#include <rocksdb/cache.h>
+#include <rocksdb/db.h>
+#include <rocksdb/write_batch.h>
+
+#include <charconv>
+
+#include <fmt/format.h>
+
+#include "queue/store_changes.hpp"
+#include "queue/store_keys.hpp"
+#include "queue/store_rocks.hpp"
+
+namespace angarium::queue {
+namespace {
+
+constexpr std::uint32_t store_format = 1;
+
+std::optional<std::uint64_t> number(std::string_view text) {
+    std::uint64_t value = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+    return value;
+}
+
+// An iterator over [from, to) of one family.
+class Scan {
+  public:
+    Scan(Rocks& rocks, Family family, std::string_view from, std::string to)
+        : to_(std::move(to)), bound_(to_) {
+        rocksdb::ReadOptions options;
+        if (!to_.empty()) options.iterate_upper_bound = &bound_;
+        at_.reset(rocks.db->NewIterator(options, rocks.family(family)));
+        seek(from);
+    }
+    Scan(const Scan&) = delete;
+    Scan& operator=(const Scan&) = delete;
+    void seek(std::string_view from) { at_->Seek(from); }
+    bool valid() const { return at_->Valid(); }
+    void next() { at_->Next(); }
+    std::string_view key() const { return at_->key().ToStringView(); }
+    std::string_view value() const { return at_->value().ToStringView(); }
+    rocksdb::Status status() const { return at_->status(); }
+
+  private:
+    const std::string to_;
+    const rocksdb::Slice bound_;
+    std::unique_ptr<rocksdb::Iterator> at_;
+};
+
+class RocksStore final : public Store {
+  public:
+    RocksStore(std::unique_ptr<Rocks> rocks, std::chrono::milliseconds reclaim_every)
+        : rocks_(std::move(rocks)), reclaimer_(*rocks_, reclaim_every) {}
+
+    Result<void> read_meta();
+    StoreMeta meta() override;
+    Result<void> set_meta(const StoreMeta& meta) override;
+    Result<void> apply(const StoreBatch& batch) override;
+    Result<void> flush() override;
+    Result<LoadResult> load_ready(const DestinationName& name, const MessageId& from,
+                                  std::size_t most) override;
+    Result<LoadResult> load_deferred(const DestinationName& name, WallTime until, std::size_t most,
+                                     std::pair<WallTime, MessageId> from) override;
+    IoResult<std::string> read_body(const MessageId& id, std::uint32_t part) override;
+    Result<std::vector<Found>> find_destinations(const std::optional<DestinationName>& after,
+                                                 std::size_t most) override;
+    StoreTotals totals() override;
+    void give_up() override { rocks_->health->give_up(); }
+
+  private:
+    Result<std::optional<std::string>> get_meta(const std::string& key);
+    Result<std::uint64_t> get_meta_number(const std::string& key);
+    Result<void> write(rocksdb::WriteBatch& batch);
+    template <class Call>
+    Result<void> until_there_is_space(std::string_view what, Call&& call);
+    std::unexpected<Error> failed(const rocksdb::Status& status);
+    std::uint64_t property(Family family, const std::string& name);
+
+    std::unique_ptr<Rocks> rocks_;
+    Reclaimer reclaimer_;
+    std::mutex mutex_;  // meta_
+    StoreMeta meta_;
+};
+
+std::unexpected<Error> RocksStore::failed(const rocksdb::Status& status) {
+    rocks_->health->note("reading failed", status);
+    return failure(rocks_->health->reason());
+}
+
+// ---- meta -----------------------------------------------------------------------------------------------------------
+
+Result<std::optional<std::string>> RocksStore::get_meta(const std::string& key) {
+    std::string value;
+    const auto status = rocks_->db->Get({}, rocks_->family(Family::meta), key, &value);
+    if (status.ok()) return std::optional(std::move(value));
+    if (status.IsNotFound()) return std::optional<std::string>();
+    return failed(status);
+}
+
+Result<std::uint64_t> RocksStore::get_meta_number(const std::string& key) {
+    const auto text = get_meta(key);
+    if (!text) return std::unexpected(text.error());
+    const auto value = *text ? number(**text) : std::nullopt;
+    if (!value) return failure(fmt::format("store: its meta entry '{}' is missing or no number", key));
+    return *value;
+}
+
+Result<void> RocksStore::read_meta() {
+    const auto format = get_meta("format");
+    if (!format) return std::unexpected(format.error());
+    if (!*format) return {};  // a new store: shards stay 0
+    const auto shards = get_meta_number("shards"), store_id = get_meta_number("store"),
+               journal_key = get_meta_number("journal-key");
+    for (const auto* value : {&shards, &store_id, &journal_key})
+        if (!*value) return std::unexpected(value->error());
+    meta_.shards = static_cast<unsigned>(*shards);
+    meta_.store_id = static_cast<std::uint8_t>(*store_id);
+    meta_.journal_key = *journal_key;
+    for (unsigned shard = 0; shard < meta_.shards; ++shard) {
+        const auto tail = get_meta_number(tail_key(static_cast<ShardId>(shard)));
+        if (!tail) return std::unexpected(tail.error());
+        meta_.tails.push_back(*tail);
+    }
+    return {};
+}
+
+StoreMeta RocksStore::meta() {
+    const std::lock_guard lock(mutex_);
+    return meta_;
+}
+
+Result<void> RocksStore::set_meta(const StoreMeta& meta) {
+    rocksdb::WriteBatch batch;
+    auto* family = rocks_->family(Family::meta);
+    batch.Put(family, "format", std::to_string(meta.format));
+    batch.Put(family, "shards", std::to_string(meta.shards));
+    batch.Put(family, "store", std::to_string(meta.store_id));
+    batch.Put(family, "journal-key", std::to_string(meta.journal_key));
+    for (unsigned shard = 0; shard < 256; ++shard) {
+        const auto key = tail_key(static_cast<ShardId>(shard));
+        if (shard < meta.shards)
+            batch.Put(family, key, std::to_string(shard < meta.tails.size() ? meta.tails[shard] : 0));
+        else
+            batch.Delete(family, key);
+    }
+    if (auto written = write(batch); !written) return written;
+    {
+        const std::lock_guard lock(mutex_);
+        meta_ = meta;
+        meta_.tails.resize(meta.shards);
+    }
+    return flush();
+}
+
+// ---- changes --------------------------------------------------------------------------------------------------------
+
+// Calls until it succeeds, fails for good, or gives up. A full disk is waited for: what has to go into the store has nowhere
+// else to go, and the worker that waits here is what slows intake down.
+template <class Call>
+Result<void> RocksStore::until_there_is_space(std::string_view what, Call&& call) {
+    auto& health = *rocks_->health;
+    for (;;) {
+        if (health.failed()) return failure(health.reason());
+        const rocksdb::Status status = health.full() ? rocks_->db->Resume() : rocksdb::Status::OK();
+        if (status.ok()) {
+            health.recovered();
+            const rocksdb::Status called = call();
+            if (called.ok()) return {};
+            health.note(what, called);
+        } else {
+            health.note("resuming failed", status);
+        }
+        if (health.failed() || !health.wait_for_space()) return failure(health.reason());
+    }
+}
+
+Result<void> RocksStore::write(rocksdb::WriteBatch& batch) {
+    rocksdb::WriteOptions options;
+    options.disableWAL = true;
+    return until_there_is_space("write failed", [&] { return rocks_->db->Write(options, &batch); });
+}
+
+Result<void> RocksStore::apply(const StoreBatch& batch) {
+    Changes changes(*rocks_, batch);
+    if (auto added = changes.add(batch); !added) return added;
+    if (auto written = write(changes.writes()); !written) return written;
+    reclaimer_.removed(changes.removed_parts(), changes.removed_deliveries());
+    if (batch.tail) {
+        const std::lock_guard lock(mutex_);
+        const auto shard = index(batch.tail->first);
+        if (shard < meta_.tails.size()) meta_.tails[shard] = batch.tail->second;
+    }
+    return {};
+}
+
+// All families in one atomic flush. It waits for the memtables of this moment, whichever flush writes them: one that was
+// already running took older ones.
+Result<void> RocksStore::flush() {
+    rocksdb::FlushOptions options;
+    options.wait = true;
+    options.allow_write_stall = true;  // else it would wait for compactions first
+    const std::vector<rocksdb::ColumnFamilyHandle*> all(rocks_->handles.begin(), rocks_->handles.end());
+    return until_there_is_space("flush failed", [&] { return rocks_->db->Flush(options, all); });
+}
+
+// ---- loads ----------------------------------------------------------------------------------------------------------
+
+Result<Loaded> loaded(const keys::Parsed& key, std::string_view value) {
+    auto facts = decode_delivery(value);
+    if (!facts || facts->id != key.id)
+        return failure(
+            fmt::format("store: the delivery of message {} to {} cannot be read; it was written by "
+                        "another version or is damaged",
+                        key.id.text(), key.domain));
+    return Loaded{Place{key.due}, std::move(*facts)};
+}
+
+Result<LoadResult> RocksStore::load_ready(const DestinationName& name, const MessageId& from,
+                                          std::size_t most) {
+    LoadResult result;
+    Scan scan(*rocks_, Family::ready, keys::ready(name.stream, name.domain, from),
+              keys::after(keys::destination(name.stream, name.domain)));
+    for (; scan.valid(); scan.next()) {
+        if (result.entries.size() == most) {
+            result.more = true;
+            return result;
+        }
+        const auto key = keys::parse_ready(scan.key());
+        if (!key) return failure("store: a key of the ready deliveries cannot be read");
+        auto entry = loaded(*key, scan.value());
+        if (!entry) return std::unexpected(entry.error());
+        result.entries.push_back(std::move(*entry));
+    }
+    if (!scan.status().ok()) return failed(scan.status());
+    return result;
+}
+
+Result<LoadResult> RocksStore::load_deferred(const DestinationName& name, WallTime until, std::size_t most,
+                                             std::pair<WallTime, MessageId> from) {
+    LoadResult result;
+    Scan scan(*rocks_, Family::deferred, keys::deferred(name.stream, name.domain, from.first, from.second),
+              keys::after(keys::destination(name.stream, name.domain)));
+    for (; scan.valid(); scan.next()) {
+        const auto key = keys::parse_deferred(scan.key());
+        if (!key) return failure("store: a key of the deferred deliveries cannot be read");
+        if (key->due > until || result.entries.size() == most) {
+            result.next_due = key->due;
+            result.more = key->due <= until;
+            return result;
+        }
+        auto entry = loaded(*key, scan.value());
+        if (!entry) return std::unexpected(entry.error());
+        result.entries.push_back(std::move(*entry));
+    }
+    if (!scan.status().ok()) return failed(scan.status());
+    return result;
+}
+
+IoResult<std::string> RocksStore::read_body(const MessageId& id, std::uint32_t part) {
+    std::string bytes;
+    const auto status = rocks_->db->Get({}, rocks_->family(Family::body), keys::body(id, part), &bytes);
+    if (status.ok()) return bytes;
+    if (status.IsNotFound()) return std::unexpected(IoError::end_of_stream);
+    rocks_->health->note("reading failed", status);
+    return std::unexpected(IoError::failed);
+}
+
+// ---- destinations ---------------------------------------------------------------------------------------------------
+
+// One family's destinations in order, one seek each.
+class Destinations {
+  public:
+    using Parse = std::optional<keys::Parsed> (*)(std::string_view);
+    Destinations(Rocks& rocks, Family family, Parse parse, std::string_view from)
+        : scan_(rocks, family, from, {}), parse_(parse) {
+        read();
+    }
+    const std::optional<DestinationName>& name() const { return name_; }
+    WallTime due() const { return due_; }
+    void next() {
+        scan_.seek(keys::after(keys::destination(name_->stream, name_->domain)));
+        read();
+    }
+    rocksdb::Status status() const { return scan_.status(); }
+
+  private:
+    void read() {
+        name_.reset();
+        for (; scan_.valid() && !name_; scan_.next()) {
+            const auto key = parse_(scan_.key());
+            if (!key) continue;
+            name_ = DestinationName{std::string(key->stream), std::string(key->domain)};
+            due_ = key->due;
+            return;
+        }
+    }
+    Scan scan_;
+    Parse parse_;
+    std::optional<DestinationName> name_;
+    WallTime due_{};
+};
+
+Result<std::vector<Store::Found>> RocksStore::find_destinations(const std::optional<DestinationName>& after,
+                                                                std::size_t most) {
+    const auto from = after ? keys::after(keys::destination(after->stream, after->domain)) : std::string();
+    Destinations ready(*rocks_, Family::ready, keys::parse_ready, from);
+    Destinations deferred(*rocks_, Family::deferred, keys::parse_deferred, from);
+    std::vector<Found> found;
+    while (found.size() < most && (ready.name() || deferred.name())) {
+        const bool from_ready = ready.name() && (!deferred.name() || *ready.name() <= *deferred.name());
+        const bool from_deferred = deferred.name() && (!ready.name() || *deferred.name() <= *ready.name());
+        auto& next = found.emplace_back();
+        next.name = from_ready ? *ready.name() : *deferred.name();
+        next.ready = from_ready;
+        if (from_deferred) next.first_due = deferred.due();
+        if (from_ready) ready.next();
+        if (from_deferred) deferred.next();
+    }
+    for (const auto* scan : {&ready, &deferred})
+        if (!scan->status().ok()) return failed(scan->status());
+    return found;
+}
+
+// ---- totals ---------------------------------------------------------------------------------------------------------
+
+std::uint64_t RocksStore::property(Family family, const std::string& name) {
+    std::uint64_t value = 0;
+    rocks_->db->GetIntProperty(rocks_->family(family), name, &value);
+    return value;
+}
+
+StoreTotals RocksStore::totals() {
+    using Properties = rocksdb::DB::Properties;
+    StoreTotals totals;
+    totals.ready = property(Family::ready, Properties::kEstimateNumKeys);
+    totals.deferred = property(Family::deferred, Properties::kEstimateNumKeys);
+    totals.bodies = property(Family::body, Properties::kEstimateNumKeys);
+    for (const auto family : all_families) {
+        totals.disk_bytes += property(family, Properties::kTotalSstFilesSize);
+        totals.memory_bytes += property(family, Properties::kEstimateTableReadersMem);
+        totals.pending_compaction_bytes += property(family, Properties::kEstimatePendingCompactionBytes);
+    }
+    totals.disk_bytes += property(Family::body, Properties::kTotalBlobFileSize);
+    totals.memory_bytes += rocks_->cache->GetUsage();  // the memtables are charged to it
+    totals.write_stopped = property(Family::unused, Properties::kIsWriteStopped) != 0;
+    return totals;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Store>> open_rocks_store(const StoreOptions& options) {
+    auto rocks = open_rocks(options, store_format);
+    if (!rocks) return std::unexpected(rocks.error());
+    auto store = std::make_unique<RocksStore>(std::move(*rocks), options.reclaim_every);
+    if (auto read = store->read_meta(); !read) return std::unexpected(read.error());
+    return store;
+}
+
+}  // namespace angarium::queue

@@ -1,0 +1,112 @@
+// Inside the store: the open database, what background errors did to it, and the pieces that store.cpp puts together. The
+// foreign library is only named here; its headers stay in the .cpp files of the store. Any thread unless said otherwise.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <functional>
+#include <initializer_list>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <thread>
+
+#include "queue/store.hpp"
+
+namespace rocksdb {
+class Cache;
+class ColumnFamilyHandle;
+class DB;
+class Status;
+}  // namespace rocksdb
+
+namespace angarium::queue {
+
+enum class Family : std::uint8_t {
+    unused,
+    body,
+    ready,
+    deferred,
+    pending,
+    meta
+};  // `unused`: RocksDB's default one
+inline constexpr std::size_t families = 6;
+inline constexpr std::array<Family, families> all_families = {
+    Family::unused, Family::body, Family::ready, Family::deferred, Family::pending, Family::meta};
+std::string_view name_of(Family family);
+
+// What the store can still do. A full disk passes: calls wait and resume. Everything else is final: after a failed write or
+// sync nobody knows what the disk holds (a second try may falsely succeed), so nothing is written any more.
+class StoreHealth {
+  public:
+    explicit StoreHealth(std::function<void(std::string)> alarm) : alarm_(std::move(alarm)) {}
+
+    bool full() const { return state_.load() == State::full; }
+    bool failed() const { return state_.load() == State::failed; }
+    // Notes an error with its words, tells the operator when it is news.
+    void note(std::string_view what, const rocksdb::Status& status);
+    void recovered();
+    // Waits a while for space; false when give_up() was called.
+    bool wait_for_space();
+    void give_up();
+    std::string reason();
+
+  private:
+    enum class State : std::uint8_t { good, full, failed };
+    std::atomic<State> state_{State::good};
+    std::mutex mutex_;  // the rest
+    std::condition_variable wake_;
+    std::string reason_;
+    bool given_up_ = false;
+    const std::function<void(std::string)> alarm_;
+};
+
+// The open database; closes it when it goes.
+struct Rocks {
+    explicit Rocks(std::function<void(std::string)> alarm);
+    ~Rocks();
+    rocksdb::ColumnFamilyHandle* family(Family which) const {
+        return handles[static_cast<std::size_t>(which)];
+    }
+
+    std::shared_ptr<StoreHealth> health;
+    std::shared_ptr<rocksdb::Cache> cache;  // also charged with the memtables
+    rocksdb::DB* db = nullptr;
+    std::array<rocksdb::ColumnFamilyHandle*, families> handles{};
+};
+
+// store_open.cpp: checks the format, takes the lock, opens all families.
+Result<std::unique_ptr<Rocks>> open_rocks(const StoreOptions& options, std::uint32_t format);
+
+// Gives the disk back: deleted bodies only vanish when their families are compacted, which nothing else would start once
+// the queue is empty. A thread of its own flushes and compacts when more has been removed than is left, so that it
+// never rewrites more than was removed.
+class Reclaimer {
+  public:
+    Reclaimer(Rocks& rocks, std::chrono::milliseconds every);
+    ~Reclaimer();
+    void removed(std::uint64_t body_parts, std::uint64_t deliveries) {
+        removed_parts_.fetch_add(body_parts, std::memory_order_relaxed);
+        removed_deliveries_.fetch_add(deliveries, std::memory_order_relaxed);
+    }
+
+  private:
+    void run();
+    // Compacts the families if it is worthwhile; how much removed is still to be compacted afterwards.
+    std::uint64_t look(std::atomic<std::uint64_t>& counter, std::uint64_t before, std::uint64_t many,
+                       std::initializer_list<Family> of);
+    void compact(Family family);
+
+    Rocks& rocks_;
+    const std::chrono::milliseconds every_;
+    std::atomic<std::uint64_t> removed_parts_{0}, removed_deliveries_{0};  // since they were last compacted
+    std::atomic<bool> canceled_{false};
+    std::mutex mutex_;
+    std::condition_variable wake_;
+    std::thread thread_;
+};
+
+}  // namespace angarium::queue
