@@ -89,6 +89,7 @@ class FileSystem {
     // Names (not paths) in the directory, sorted.
     virtual Result<std::vector<std::string>> list(const std::string& path) = 0;
     virtual Result<void> remove(const std::string& path) = 0;
+    virtual Result<std::uint64_t> file_bytes(const std::string& path) = 0;  // the file's size
     virtual Result<std::uint64_t> free_bytes(const std::string& path) = 0;
     // Start-up only: the whole range, blocking; short at the end of the file.
     virtual Result<std::size_t> read_blocking(const std::string& path, std::uint64_t offset,

@@ -153,6 +153,12 @@ Result<void> KernelFileSystem::remove(const std::string& path) {
     return {};
 }
 
+Result<std::uint64_t> KernelFileSystem::file_bytes(const std::string& path) {
+    struct stat status{};
+    if (::stat(path.c_str(), &status) != 0) return system_failure("ask for the size of", path);
+    return static_cast<std::uint64_t>(status.st_size);
+}
+
 Result<std::uint64_t> KernelFileSystem::free_bytes(const std::string& path) {
     struct statvfs status{};
     if (::statvfs(path.c_str(), &status) != 0) return system_failure("ask for the free space of", path);

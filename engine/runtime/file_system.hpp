@@ -13,6 +13,7 @@ class KernelFileSystem final : public FileSystem {
     Result<void> create_directories(const std::string& path) override;
     Result<std::vector<std::string>> list(const std::string& path) override;
     Result<void> remove(const std::string& path) override;
+    Result<std::uint64_t> file_bytes(const std::string& path) override;
     Result<std::uint64_t> free_bytes(const std::string& path) override;
     Result<std::size_t> read_blocking(const std::string& path, std::uint64_t offset,
                                       std::span<std::byte> bytes) override;
