@@ -42,8 +42,8 @@ std::optional<std::string> nearest(std::string_view given, const std::vector<std
 
 void Findings::add(Place place, std::string_view key, std::string_view what) {
     const auto where = place.line == 0 ? file_ : fmt::format("{}:{}:{}", file_, place.line, place.column);
-    found_.push_back({place, key.empty() ? fmt::format("{}: {}", where, what)
-                                         : fmt::format("{}: {}: {}", where, key, what)});
+    found_.emplace(place, key.empty() ? fmt::format("{}: {}", where, what)
+                                      : fmt::format("{}: {}: {}", where, key, what));
 }
 
 void Findings::unusable(Place place, const std::string& key, std::string_view what) {
@@ -63,11 +63,8 @@ void Findings::report(const std::string& key, std::string_view what) {
 }
 
 ConfigErrors Findings::errors() const {
-    auto sorted = found_;
-    std::stable_sort(sorted.begin(), sorted.end(),
-                     [](const auto& a, const auto& b) { return a.place < b.place; });
     ConfigErrors errors;
-    for (auto& finding : sorted) errors.push_back(Error{std::move(finding.text)});
+    for (const auto& [place, text] : found_) errors.push_back(Error{text});
     return errors;
 }
 

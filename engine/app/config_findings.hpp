@@ -34,14 +34,10 @@ class Findings {
   private:
     void add(Place place, std::string_view key, std::string_view what);
 
-    struct Finding {
-        Place place;
-        std::string text;
-    };
     std::string file_;
     std::map<std::string, Place> places_;  // by full key: "queue.retry.cap", "route[0].to"
     std::set<std::string> unusable_;
-    std::vector<Finding> found_;
+    std::multimap<Place, std::string> found_;
 };
 
 // What must hold between keys, and what a single value's type cannot say.
