@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <thread>
 #include <utility>
 
 namespace angarium::runtime {
@@ -60,7 +61,19 @@ RingLoop::RingLoop(RingShards& set, ShardId id, unsigned shards, Clock& clock, s
         this);
 }
 
+class RingLoop::Visit {
+  public:
+    explicit Visit(RingLoop& loop) : loop_(loop) { loop_.visitors_.fetch_add(1, std::memory_order_relaxed); }
+    Visit(const Visit&) = delete;
+    Visit& operator=(const Visit&) = delete;
+    ~Visit() { loop_.visitors_.fetch_sub(1, std::memory_order_release); }
+
+  private:
+    RingLoop& loop_;
+};
+
 RingLoop::~RingLoop() {
+    while (visitors_.load(std::memory_order_acquire) != 0) std::this_thread::yield();
     ::close(wake_descriptor_);
     while (own_first_ != nullptr) delete std::exchange(own_first_, own_first_->next_);
 }
@@ -116,11 +129,13 @@ void RingLoop::receive_mail() {
 }
 
 void RingLoop::post(std::unique_ptr<Letter> letter) {
+    const Visit visit(*this);
     mailbox_.post(std::move(letter));
     if (mailbox_.must_wake()) wake_from_outside();
 }
 
 void RingLoop::job_back(Job& job) {
+    const Visit visit(*this);
     mailbox_.finished(job);
     if (mailbox_.must_wake()) wake_from_outside();
 }

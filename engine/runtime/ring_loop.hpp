@@ -71,6 +71,7 @@ class RingLoop final : public RingShard {
     void wake_from_outside();
 
   private:
+    class Visit;
     void loop();
     void wind_down();
     Duration patience(bool busy);
@@ -103,6 +104,8 @@ class RingLoop final : public RingShard {
     const int wake_descriptor_;  // an eventfd, for threads without a ring
     RingOp wake_;
     std::uint64_t wake_count_ = 0;
+    // Threads inside post() or job_back(): what they deliver may end the shard before they have left.
+    std::atomic<unsigned> visitors_{0};
 };
 
 }  // namespace angarium::runtime
