@@ -118,16 +118,27 @@ Wrong read(const toml::node& node, IpNetwork& out) {
                      IpNetwork::parse);
 }
 
-Wrong read(const toml::node& node, std::optional<Endpoint>& out) {
-    if (node.value_exact<std::string>() == "off") {
+// Nothing is written as a word of its own.
+template <class T, class Parse>
+Wrong read_optional(const toml::node& node, std::optional<T>& out, std::string_view nothing,
+                    std::string_view wanted, Parse parse) {
+    if (node.value_exact<std::string>() == nothing) {
         out.reset();
         return std::nullopt;
     }
-    Endpoint endpoint;
-    auto wrong = read_text(node, endpoint, "\"address:port\", such as \"127.0.0.1:9925\", or \"off\"",
-                           Endpoint::parse);
-    if (!wrong) out = endpoint;
+    T value;
+    auto wrong = read_text(node, value, wanted, parse);
+    if (!wrong) out = value;
     return wrong;
+}
+
+Wrong read(const toml::node& node, std::optional<Endpoint>& out) {
+    return read_optional(node, out, "off", "\"address:port\", such as \"127.0.0.1:9925\", or \"off\"",
+                         Endpoint::parse);
+}
+
+Wrong read(const toml::node& node, std::optional<IpAddress>& out) {
+    return read_optional(node, out, "any", "an address such as \"192.0.2.1\", or \"any\"", IpAddress::parse);
 }
 
 template <class T>

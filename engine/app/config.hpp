@@ -56,47 +56,54 @@ struct LimitsConfig {
     unsigned recipients = 1'000;
     Bytes message_size = mib(50);
     Duration command_timeout = 5min;
+    Duration pressure_timeout = 30s;
     Duration data_timeout = 5min;
+    Bytes minimum_rate = kib(1);  // a second, on average over a message
     unsigned hops = 100;
+    unsigned errors = 50;
 };
 
 struct TimeoutsConfig {  // RFC 5321, section 4.5.3.2, where it names one
     Duration connect = 30s;
-    Duration greeting = 60s;
-    Duration command = 5min;
+    Duration banner = 60s;
+    Duration command = 5min;  // EHLO, MAIL, RCPT
     Duration data = 2min;
-    Duration body = 3min;
+    Duration block = 3min;
     Duration end_of_data = 10min;
-    Duration quit = 5s;
+    Duration quit = 2s;
 };
 
 struct DeliveryConfig {
     unsigned port = 25;
-    unsigned connections = 10'000;
+    std::optional<IpAddress> source;  // nothing: "any", the kernel's choice
+    unsigned connections = 5'000;
     unsigned connections_per_site = 20;
     unsigned connections_at_start = 5;
     unsigned deliveries_per_connection = 1'000;
     Duration idle = 10s;
     unsigned recipients_per_transaction = 100;
     unsigned addresses_per_attempt = 5;
+    unsigned sessions_per_attempt = 2;
     TimeoutsConfig timeouts;
 };
 
 struct RouteConfig {
     std::vector<std::string> domains;  // "example.net", "*.example.net" (below it), "*" (all); lower case
     std::vector<HostPort> to;          // tried in this order
+    bool balance = false;              // or in random order
 };
 
 struct DnsConfig {
     std::vector<Endpoint> servers;  // empty: the system's
     std::vector<IpNetwork> allow;   // exempt from the prohibited networks
     Duration timeout = 2s;
-    unsigned tries = 3;
-    unsigned open_queries = 1'000;
-    unsigned cache_entries = 100'000;
-    Duration least_ttl = 30s;
+    unsigned tries = 2;
+    unsigned open_queries = 256;
+    unsigned cache_entries = 50'000;
+    Duration least_ttl = 5s;
     Duration most_ttl = 24h;
-    Duration negative_ttl = 5min;
+    Duration negative_ttl = 15min;
+    std::string order = "alternating";  // alternating, v4_first, v6_first, v4_only, v6_only
 };
 
 struct HttpConfig {

@@ -1,5 +1,6 @@
 // What must hold between the keys of a configuration, and names that must be well formed.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <set>
@@ -150,11 +151,10 @@ void check_dns(const Config& c, Findings& f) {
                              format_duration(c.dns.most_ttl)));
 }
 
-void check_log(const Config& c, Findings& f) {
-    static const std::vector<std::string> levels = {"debug", "info", "warning", "error"};
-    if (std::find(levels.begin(), levels.end(), c.log.level) == levels.end())
-        f.report("log.level",
-                 fmt::format("\"{}\" is no level; write debug, info, warning or error", c.log.level));
+void check_word(Findings& f, const std::string& key, const std::string& value,
+                const std::vector<std::string>& words) {
+    if (std::find(words.begin(), words.end(), value) == words.end())
+        f.report(key, fmt::format("\"{}\" is unknown; write one of {}", value, fmt::join(words, ", ")));
 }
 
 }  // namespace
@@ -167,7 +167,9 @@ void check_config(const Config& config, Findings& findings) {
     check_delivery(config, findings);
     check_routes(config, findings);
     check_dns(config, findings);
-    check_log(config, findings);
+    check_word(findings, "dns.order", config.dns.order,
+               {"alternating", "v4_first", "v6_first", "v4_only", "v6_only"});
+    check_word(findings, "log.level", config.log.level, {"debug", "info", "warning", "error"});
 }
 
 }  // namespace angarium::app

@@ -29,6 +29,7 @@ std::string toml(const Endpoint& value) { return quoted(value.text()); }
 std::string toml(const HostPort& value) { return quoted(value.text()); }
 std::string toml(const IpNetwork& value) { return quoted(value.text()); }
 std::string toml(const std::optional<Endpoint>& value) { return value ? toml(*value) : quoted("off"); }
+std::string toml(const std::optional<IpAddress>& value) { return quoted(value ? value->text() : "any"); }
 std::string toml(double value) {
     const auto text = fmt::format("{}", value);
     return text.find_first_of(".e") == std::string::npos ? text + ".0" : text;

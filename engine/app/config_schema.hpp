@@ -53,24 +53,31 @@ void describe(V& v, C& c) {
     v.value("recipients", c.recipients, 100u, 100'000u, "recipients per message; further ones get 452");
     v.value("message_size", c.message_size, kib(64), gib(4), "largest message, announced by SIZE");
     v.value("command_timeout", c.command_timeout, 1s, 1h, "silence of a client before it is closed");
-    v.value("data_timeout", c.data_timeout, 1s, 1h, "the same while it sends a message");
+    v.value("pressure_timeout", c.pressure_timeout, 1s, 1h,
+            "instead, when nine tenths of the connections are taken");
+    v.value("data_timeout", c.data_timeout, 1s, 1h, "silence of a client that sends a message");
+    v.value("minimum_rate", c.minimum_rate, Bytes{1}, gib(1), "bytes a second that it must send on average");
     v.value("hops", c.hops, 10u, 1'000u, "Received: headers before a message counts as looping");
+    v.value("errors", c.errors, 1u, 100'000u,
+            "5xx replies since the last accepted message before a client is closed");
 }
 
 template <class V, Shape<TimeoutsConfig> C>
 void describe(V& v, C& c) {
     v.value("connect", c.connect, 100ms, 1h, "until the connection is open");
-    v.value("greeting", c.greeting, 100ms, 1h, "until the remote server's 220");
+    v.value("banner", c.banner, 100ms, 1h, "until the remote server's 220");
     v.value("command", c.command, 100ms, 1h, "until the reply to EHLO, MAIL or RCPT");
     v.value("data", c.data, 100ms, 1h, "until the 354");
-    v.value("body", c.body, 100ms, 1h, "until a block of the message is written");
-    v.value("end_of_data", c.end_of_data, 100ms, 1h, "until the reply to the final dot");
+    v.value("block", c.block, 100ms, 1h, "until a block of the message is written");
+    v.value("end_of_data", c.end_of_data, 100ms, 1h,
+            "until the reply to the final dot; too short delivers twice");
     v.value("quit", c.quit, 100ms, 1h, "until the reply to QUIT");
 }
 
 template <class V, Shape<DeliveryConfig> C>
 void describe(V& v, C& c) {
     v.value("port", c.port, 1u, 65'535u, "of the recipients' servers; changed only in test networks");
+    v.value("source", c.source, "local address of outbound connections; \"any\": the kernel's choice");
     v.value("connections", c.connections, 1u, 1'000'000u, "outbound connections in all");
     v.value("connections_per_site", c.connections_per_site, 1u, 100'000u, "outbound connections to one site");
     v.value("connections_at_start", c.connections_at_start, 1u, 100'000u,
@@ -82,6 +89,8 @@ void describe(V& v, C& c) {
             "recipients of one message sent at once");
     v.value("addresses_per_attempt", c.addresses_per_attempt, 1u, 100u,
             "exchanger addresses tried before a delivery is deferred");
+    v.value("sessions_per_attempt", c.sessions_per_attempt, 1u, 100u,
+            "connections that one attempt of a delivery may use up");
     v.section("timeouts", c.timeouts, "how long a remote server may take (RFC 5321, section 4.5.3.2)");
 }
 
@@ -91,6 +100,7 @@ void describe(V& v, C& c) {
                "\"example.net\", \"*.example.net\" for all below it, \"*\" for all; the first route that "
                "matches counts");
     v.required("to", c.to, "\"host:port\", tried in this order");
+    v.value("balance", c.balance, "in random order instead");
 }
 
 template <class V, Shape<DnsConfig> C>
@@ -105,6 +115,8 @@ void describe(V& v, C& c) {
     v.value("least_ttl", c.least_ttl, 0s, 1h, "answers are kept at least so long");
     v.value("most_ttl", c.most_ttl, 1s, 30 * day, "and at most so long");
     v.value("negative_ttl", c.negative_ttl, 0s, day, "\"no such name\" is kept at most so long");
+    v.value("order", c.order,
+            "of an exchanger's addresses: alternating, v4_first, v6_first, v4_only or v6_only");
 }
 
 template <class V, Shape<HttpConfig> C>

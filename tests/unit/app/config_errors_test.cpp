@@ -58,7 +58,9 @@ TEST(ConfigErrors, TypesAndRanges) {
     expect_error(listener + "[dns]\nservers = \"127.0.0.1:53\"\n", "t.toml:4:11", "list in brackets");
     expect_error(listener + "[dns]\nservers = [\"127.0.0.1:53\", \"dns\"]\n", "t.toml:4:28", "address:port");
     expect_error(listener + "[dns]\nallow = [\"127.0.0.1/8\"]\n", "t.toml:4:10", "network");
-    expect_error(listener + "[log]\nlevel = \"loud\"\n", "t.toml:4:9", "debug, info, warning or error");
+    expect_error(listener + "[log]\nlevel = \"loud\"\n", "t.toml:4:9", "debug, info, warning, error");
+    expect_error(listener + "[dns]\norder = \"v5\"\n", "t.toml:4:9: dns.order", "alternating, v4_first");
+    expect_error(listener + "[delivery]\nsource = \"eth0\"\n", "t.toml:4:10", "\"any\"");
     expect_error("queue = 1\n" + listener, "t.toml:1:9: queue", "[queue]");
     expect_error("listener = 1\n", "t.toml:1:12: listener", "[[listener]]");
 }

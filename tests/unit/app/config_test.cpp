@@ -60,6 +60,7 @@ message_size = "20MB"
 
 [delivery]
 port = 2526
+source = "127.0.0.9"
 connections_per_site = 7
 [delivery.timeouts]
 connect = "250ms"
@@ -93,6 +94,7 @@ pin = true
     EXPECT_EQ(config.queue.retry.factor, 3.0);
     EXPECT_EQ(config.limits.message_size.count, 20'000'000u);
     EXPECT_EQ(config.delivery.port, 2526u);
+    EXPECT_EQ(config.delivery.source->text(), "127.0.0.9");
     EXPECT_EQ(config.delivery.timeouts.connect, 250ms);
     EXPECT_EQ(config.delivery.timeouts.end_of_data, 10min);
     ASSERT_EQ(config.routes.size(), 2u);
@@ -120,6 +122,9 @@ first = "1m30s"
 [[route]]
 domains = ["x.test"]
 to = ["h.test:25", "[2001:db8::1]:26"]
+balance = true
+[delivery]
+source = "2001:db8::2"
 [http]
 address = "off"
 )";
@@ -131,6 +136,8 @@ address = "off"
     EXPECT_EQ(again.queue.retry.jitter, 0.05);
     EXPECT_EQ(again.limits.memory, gib(4));
     EXPECT_FALSE(again.http.address);
+    EXPECT_TRUE(again.routes.at(0).balance);
+    EXPECT_EQ(again.delivery.source->text(), "2001:db8::2");
     EXPECT_EQ(again.routes.at(0).to.at(1).text(), "[2001:db8::1]:26");
 }
 
