@@ -50,8 +50,10 @@ struct DeliveryFacts {
     std::string last_reason;                  // of the last deferral, for people
 };
 
-class Queue;
+class Origin;
+class Owner;
 class Destination;
+class QueueSet;
 
 class Delivery final : public runtime::Letter {
   public:
@@ -68,14 +70,16 @@ class Delivery final : public runtime::Letter {
     void arrive() override;
 
   private:
-    friend class Queue;
+    friend class Origin;
+    friend class Owner;
     friend class Destination;
     enum class Leg : std::uint8_t { offered, returned, settled, acknowledged };
     Leg leg_ = Leg::offered;
     bool from_store_ = false;  // loaded by the owner, not lent by the origin
+    bool expired_ = false;     // settled: failed because its lifetime is over
     WallTime next_due_{};      // settled: when the deferred recipients are due
     ShardId owner_{};
-    class QueueSet* set_ = nullptr;  // finds the queue of the shard it arrives on
+    QueueSet* set_ = nullptr;  // finds the queue of the shard it arrives on
 };
 
 }  // namespace angarium::queue

@@ -77,6 +77,11 @@ class Journal {
     // The bytes from `from` (aligned) on, up to `bytes`, within one segment: for retire.
     runtime::Task<IoResult<std::size_t>> read_raw(Lsn from, std::span<std::byte> bytes);
 
+    // The payload of bytes that begin with a record's header, or nothing if they are damaged.
+    std::optional<std::string_view> verify(std::string_view record) const {
+        return verify_record(record, options_.key);
+    }
+
     bool failed() const { return failed_; }
     Lsn head() const { return next_; }  // the next group's place
     std::uint64_t segment_bytes() const { return options_.segment_bytes; }

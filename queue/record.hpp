@@ -65,7 +65,8 @@ struct OutcomeRecord {
     bool ends() const { return next_due == WallTime{}; }
 };
 
-void encode_accept_header(std::string& out, const AcceptRecord& record);  // all but last_part's bytes, which follow
+void encode_accept_header(std::string& out,
+                          const AcceptRecord& record);  // all but last_part's bytes, which follow
 void encode_part_header(std::string& out,
                         const PartRecord& record);  // everything but the bytes, which follow
 std::string encode(const OutcomeRecord& record);

@@ -21,6 +21,9 @@ class StoreWriter::Work final : public runtime::Job {
     Result<void> result_;
 };
 
+StoreWriter::StoreWriter(Store& store, runtime::Workers& worker, metrics::Sheet& sheet)
+    : store_(store), worker_(worker), sheet_(sheet) {}
+
 StoreWriter::~StoreWriter() { ANGARIUM_ASSERT(!work_); }
 
 void StoreWriter::effect(OutcomeRecord record, std::function<void()> applied) {

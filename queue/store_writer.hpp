@@ -20,8 +20,7 @@ class StoreWriter {
     // Outcomes in one batch at most: keeps a batch, and the wait for it, short.
     static constexpr std::size_t most_effects = 512;
 
-    StoreWriter(Store& store, runtime::Workers& worker, metrics::Sheet& sheet)
-        : store_(store), worker_(worker), sheet_(sheet) {}
+    StoreWriter(Store& store, runtime::Workers& worker, metrics::Sheet& sheet);
     ~StoreWriter();
 
     // `applied` runs on the shard once the store has the change. Not after a failure.

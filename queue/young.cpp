@@ -35,6 +35,7 @@ Young& YoungTable::add(Young value) {
 }
 
 void YoungTable::remove(Young& young) {
+    if (cursor_ == &young) cursor_ = young.next;
     (young.previous != nullptr ? young.previous->next : oldest_) = young.next;
     (young.next != nullptr ? young.next->previous : newest_) = young.previous;
     for (auto& delivery : young.deliveries) {

@@ -71,6 +71,10 @@ class YoungTable {
     Young& add(Young young);
     void remove(Young& young);
     Young* oldest() { return oldest_; }
+    // One walk at a time may be interrupted: the cursor steps aside when its entry is removed.
+    void cursor_to_oldest() { cursor_ = oldest_; }
+    Young* cursor() { return cursor_; }
+    void advance_cursor() { cursor_ = cursor_->next; }
     std::size_t size() const { return byid_.size(); }
 
     OriginDestination& destination(const DestinationName& name, unsigned shards);
@@ -87,6 +91,7 @@ class YoungTable {
     absl::flat_hash_map<DestinationName, std::unique_ptr<OriginDestination>> destinations_;
     Young* oldest_ = nullptr;
     Young* newest_ = nullptr;
+    Young* cursor_ = nullptr;
 };
 
 // Brings a delivery that was rebuilt from its accept record to where it is now.

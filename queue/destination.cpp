@@ -1,0 +1,354 @@
+#include "queue/destination.hpp"
+
+#include <algorithm>
+
+#include "engine/base/assert.hpp"
+#include "queue/owner.hpp"
+#include "queue/queue.hpp"
+
+namespace angarium::queue {
+namespace {
+
+// The id behind this one in key order.
+MessageId successor(const MessageId& id) {
+    std::string bytes(id.bytes());
+    for (std::size_t i = bytes.size(); i-- > 0;)
+        if (++reinterpret_cast<unsigned char&>(bytes[i]) != 0) break;
+    return MessageId::from_bytes(bytes);
+}
+
+}  // namespace
+
+using metrics::Level;
+
+Destination::Destination(Owner& owner, DestinationName name)
+    : owner_(owner),
+      name_(std::move(name)),
+      timer_(
+          [](void* self) { static_cast<Destination*>(self)->owner_.touch(*static_cast<Destination*>(self)); },
+          this) {}
+
+Destination::~Destination() = default;
+
+// ---- the window ------------------------------------------------------------------------------------------------------
+
+std::size_t Destination::target() const {
+    return probing_ && !expiring_ ? owner_.limits_.probe : owner_.limits_.per_destination;
+}
+
+std::unique_ptr<Delivery> Destination::take() {
+    if (ready() == 0) return nullptr;
+    const bool due = fresh_.empty() || (!due_.empty() && ++turn_ % owner_.limits_.due_share == 0);
+    auto& lane = due ? due_ : fresh_;
+    auto delivery = std::move(lane.front());
+    lane.pop_front();
+    ++taken_;
+    owner_.sheet_.add(Level::deliveries_ready, -1);
+    owner_.sheet_.add(Level::deliveries_in_flight, 1);
+    if (ready() == 0 || (waits_anywhere() && ready() <= target() / 2)) owner_.touch(*this);
+    return delivery;
+}
+
+void Destination::enter(std::unique_ptr<Delivery> delivery, bool front) {
+    auto& lane = delivery->place.ready() ? fresh_ : due_;
+    owner_.sheet_.add(Level::deliveries_ready, 1);
+    if (front)
+        lane.push_front(std::move(delivery));
+    else
+        lane.push_back(std::move(delivery));
+}
+
+void Destination::offered(std::unique_ptr<Delivery> delivery) {
+    owner_.touch(*this);
+    const auto id = delivery->facts.id;
+    if (held_.contains(id)) return;  // it is here already
+    const auto& lane = delivery->place.ready() ? fresh_ : due_;
+    const bool behind_store = delivery->place.ready() && (store_ready_ || loading_ready_);
+    if (owner_.stopping_ || backing_off_ || behind_store || lane.size() >= owner_.limits_.per_destination ||
+        owner_.held_ >= owner_.limits_.in_all) {
+        give_back(std::move(delivery));
+        return;
+    }
+    held_.emplace(id, Held{});
+    ++owner_.held_;
+    enter(std::move(delivery));
+    if (expiring_) expire_or_back_off();
+}
+
+// Untried: an old one waits in the store, a young one at its origin.
+void Destination::give_back(std::unique_ptr<Delivery> delivery) {
+    const auto id = delivery->facts.id;
+    const auto place = delivery->place;
+    const bool old = delivery->from_store_;
+    if (!old) {
+        const auto origin = owner_.set_.origin_of(id);
+        waiting_.set(index(origin));
+        delivery->leg_ = Delivery::Leg::returned;
+        delivery->body.reset();
+        owner_.shard_.send(origin, std::move(delivery));
+    }
+    if (held_.contains(id)) forget(id);
+    if (old) look(place, id);
+}
+
+void Destination::give_back_all() {
+    for (auto* lane : {&fresh_, &due_})
+        while (!lane->empty()) {
+            auto delivery = std::move(lane->back());
+            lane->pop_back();
+            owner_.sheet_.add(Level::deliveries_ready, -1);
+            give_back(std::move(delivery));
+        }
+    owner_.touch(*this);
+}
+
+// No longer held. What a load skipped because of it must be looked at again.
+void Destination::forget(const MessageId& id) {
+    const auto found = held_.find(id);
+    ANGARIUM_ASSERT(found != held_.end());
+    const Held held = found->second;
+    held_.erase(found);
+    if (loading_ready_ || loading_deferred_) gone_.push_back(id);
+    if (held.skipped) look(held.place, id);
+    owner_.let_go(1);
+    owner_.touch(*this);
+}
+
+void Destination::acknowledged(const MessageId& id) { forget(id); }
+
+// ---- what waits elsewhere ------------------------------------------------------------------------------------------------
+
+void Destination::waiting_at(ShardId origin) {
+    waiting_.set(index(origin));
+    owner_.touch(*this);
+}
+
+void Destination::wanted(ShardId origin, bool more) {
+    wanting_.reset(index(origin));
+    waiting_.set(index(origin), more);
+    owner_.touch(*this);
+}
+
+void Destination::look(Place place, const MessageId& id) {
+    if (place.ready()) {
+        if (!store_ready_ || id < ready_from_) ready_from_ = id;
+        store_ready_ = true;
+    } else if (!next_due_ || std::pair(place.due, id) < std::pair(*next_due_, due_from_)) {
+        next_due_ = place.due;
+        due_from_ = id;
+    }
+}
+
+void Destination::in_store(Place place, const MessageId& id) {
+    look(place, id);
+    owner_.touch(*this);
+}
+
+void Destination::refill() {
+    if (owner_.stopping_ || backing_off_ || ready() > target() / 2) return;
+    const bool due_waits = next_due_ && *next_due_ <= owner_.shard_.wall_now() && !loading_deferred_;
+    const bool ready_waits = store_ready_ && !loading_ready_;
+    const bool young_waits = !store_ready_ && !loading_ready_ && (waiting_ & ~wanting_).any();
+    if (!due_waits && !ready_waits && !young_waits) return;
+    if (owner_.held_ >= owner_.limits_.in_all) {
+        if (!std::exchange(hungry_, true)) owner_.hungry_.push_back(this);
+        return;
+    }
+    const auto count = target() - std::min(ready(), target());
+    if (due_waits) {
+        const Place place{*next_due_};
+        next_due_.reset();
+        loading_deferred_ = true;
+        owner_.gate_.hold(owner_.load(*this, true, count, place, due_from_));
+    }
+    if (ready_waits) {
+        store_ready_ = false;
+        loading_ready_ = true;
+        owner_.gate_.hold(owner_.load(*this, false, count, Place{}, ready_from_));
+    }
+    if (young_waits) want(count);
+}
+
+void Destination::want(std::size_t count) {
+    const auto asked = waiting_ & ~wanting_;
+    const auto each = std::max<std::size_t>(1, count / asked.count());
+    for (unsigned origin = 0; origin < owner_.shard_.shards(); ++origin) {
+        if (!asked.test(origin)) continue;
+        wanting_.set(origin);
+        const ShardId to{static_cast<std::uint8_t>(origin)};
+        owner_.shard_.send(to, std::make_unique<Want>(owner_.set_, name_, owner_.shard_.id(), to, each));
+    }
+}
+
+void Destination::loaded(bool deferred, LoadResult result) {
+    (deferred ? loading_deferred_ : loading_ready_) = false;
+    std::optional<MessageId> last;
+    for (auto& entry : result.entries) {
+        const auto id = entry.facts.id;
+        last = id;
+        if (const auto held = held_.find(id); held != held_.end()) {
+            held->second = Held{true, entry.place};
+            continue;
+        }
+        // Its key may have gone since the load began: look again.
+        if (std::find(gone_.begin(), gone_.end(), id) != gone_.end() || backing_off_ || owner_.stopping_) {
+            look(entry.place, id);
+            continue;
+        }
+        auto delivery = std::make_unique<Delivery>();
+        delivery->facts = std::move(entry.facts);
+        delivery->place = entry.place;
+        delivery->from_store_ = true;
+        delivery->owner_ = owner_.shard_.id();
+        delivery->set_ = &owner_.set_;
+        held_.emplace(id, Held{});
+        ++owner_.held_;
+        enter(std::move(delivery));
+    }
+    if (!loading_ready_ && !loading_deferred_) gone_.clear();
+    if (!deferred && result.more && last) look(Place{}, successor(*last));
+    if (deferred && result.next_due) look(Place{*result.next_due}, MessageId{});
+    if (expiring_) expire_or_back_off();
+    owner_.touch(*this);
+}
+
+// ---- outcomes ------------------------------------------------------------------------------------------------------------
+
+// Fills in what the queue decides: when deferred recipients are due, or that their lifetime is over.
+void Destination::send_outcome(std::unique_ptr<Delivery> delivery) {
+    auto& outcome = delivery->outcome;
+    const auto deferred = [](const RecipientResult& result) { return result.verdict == Verdict::deferred; };
+    const auto now = owner_.shard_.wall_now();
+    if (std::any_of(outcome.results.begin(), outcome.results.end(), deferred)) {
+        if (expired(owner_.retry_, delivery->accepted_at(), now)) {
+            for (auto& result : outcome.results)
+                if (deferred(result)) result.verdict = Verdict::failed;
+            delivery->expired_ = true;
+        } else if (delivery->next_due_ == WallTime{}) {
+            delivery->next_due_ =
+                now + retry_delay(owner_.retry_, delivery->facts.attempts + 1, owner_.shard_.random());
+        }
+    }
+    owner_.send_outcome(std::move(delivery));
+}
+
+void Destination::settled(std::unique_ptr<Delivery> delivery) {
+    ANGARIUM_ASSERT(delivery->outcome.results.size() == delivery->facts.recipients.size());
+    --taken_;
+    owner_.sheet_.add(Level::deliveries_in_flight, -1);
+    send_outcome(std::move(delivery));
+    owner_.touch(*this);
+}
+
+void Destination::put_back(std::unique_ptr<Delivery> delivery) {
+    --taken_;
+    owner_.sheet_.add(Level::deliveries_in_flight, -1);
+    if (backing_off_ || owner_.stopping_)
+        give_back(std::move(delivery));
+    else
+        enter(std::move(delivery), true);
+    owner_.touch(*this);
+}
+
+void Destination::end_untried(std::unique_ptr<Delivery> delivery, Verdict verdict, const Reason& reason) {
+    owner_.sheet_.add(Level::deliveries_ready, -1);
+    auto& outcome = delivery->outcome;
+    outcome = Outcome{};
+    outcome.reasons.push_back(reason);
+    for (std::size_t i = 0; i < delivery->facts.recipients.size(); ++i)
+        outcome.results.push_back({static_cast<std::uint16_t>(i), verdict, 0});
+    send_outcome(std::move(delivery));
+}
+
+// ---- failures of the destination as a whole --------------------------------------------------------------------------
+
+void Destination::fail(Verdict verdict, const Reason& reason) {
+    owner_.touch(*this);
+    if (verdict == Verdict::failed) {
+        for (auto* lane : {&fresh_, &due_})
+            while (!lane->empty()) {
+                auto delivery = std::move(lane->front());
+                lane->pop_front();
+                end_untried(std::move(delivery), Verdict::failed, reason);
+            }
+        return;
+    }
+    if (ready() == 0) return;
+    ++failures_;
+    expiring_ = reason;
+    expire_or_back_off();
+}
+
+// The destination has failed for this reason: what has outlived its lifetime ends; the first that has not carries the record of
+// the failure, and everything goes into backoff until that one is due again. While all that was found has expired, more is
+// looked for.
+void Destination::expire_or_back_off() {
+    const auto now = owner_.shard_.wall_now();
+    for (auto* lane : {&fresh_, &due_})
+        while (!lane->empty()) {
+            auto delivery = std::move(lane->front());
+            lane->pop_front();
+            if (expired(owner_.retry_, delivery->accepted_at(), now)) {
+                end_untried(std::move(delivery), Verdict::deferred, *expiring_);  // becomes an expiry
+                continue;
+            }
+            const auto tries = std::max(failures_, delivery->facts.attempts + 1);
+            const auto delay = retry_delay(owner_.retry_, tries, owner_.shard_.random());
+            delivery->next_due_ = now + delay;
+            const auto reason = *expiring_;
+            expiring_.reset();
+            end_untried(std::move(delivery), Verdict::deferred, reason);
+            back_off(delay);
+            return;
+        }
+}
+
+void Destination::back_off(std::chrono::milliseconds delay) {
+    backing_off_ = probing_ = true;
+    until_ = owner_.shard_.now() + delay;
+    give_back_all();
+}
+
+void Destination::reached() {
+    failures_ = 0;
+    if (std::exchange(probing_, false)) owner_.touch(*this);
+    expiring_.reset();
+}
+
+// ---- consequences --------------------------------------------------------------------------------------------------------
+
+bool Destination::idle() const {
+    return ready() == 0 && taken_ == 0 && held_.empty() && !waits_anywhere() && wanting_.none() &&
+           !loading_ready_ && !loading_deferred_ && !backing_off_;
+}
+
+bool Destination::settle_down() {
+    auto& shard = owner_.shard_;
+    if (backing_off_ && shard.now() >= until_) backing_off_ = false;
+    if (expiring_ && ready() == 0 && !waits_anywhere() && wanting_.none() && !loading_ready_ &&
+        !loading_deferred_)
+        expiring_.reset();
+    refill();
+    if (ready() == 0) {
+        told_ready_ = false;
+        if (taken_ == 0 && carried_ && (backing_off_ || idle() || owner_.stopping_)) {
+            carried_ = false;
+            owner_.carrier_->gone(*this);
+        }
+    } else if (!told_ready_ && !owner_.stopping_) {
+        told_ready_ = carried_ = true;
+        owner_.carrier_->ready(*this);
+    }
+    if (backing_off_) {
+        timer_.arm(shard.timers(), until_);
+    } else if (next_due_ && !owner_.stopping_) {
+        constexpr std::chrono::milliseconds longest_look = 1min;  // a step of the wall clock is noticed then
+        const auto wait =
+            std::clamp(*next_due_ - shard.wall_now(), std::chrono::milliseconds(0), longest_look);
+        // What is due already waits for room in the window, not for time.
+        if (wait.count() > 0) timer_.arm(shard.timers(), shard.now() + wait);
+    }
+    return idle();
+}
+
+}  // namespace angarium::queue

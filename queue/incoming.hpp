@@ -1,0 +1,53 @@
+// One message on its way in: a buffer of at most one part, parts in the journal for what is larger, and the accept record
+// that ends it. Owning thread: the shard's.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "queue/body.hpp"
+#include "queue/journal.hpp"
+#include "queue/origin.hpp"
+
+namespace angarium::queue {
+
+class IncomingMessage final : public Incoming {
+  public:
+    IncomingMessage(Origin& origin, const MessageId& id, std::uint64_t declared);
+    ~IncomingMessage() override;
+
+    const MessageId& id() const override { return id_; }
+    bool push(std::string_view bytes) override;
+    runtime::Task<std::expected<void, Refusal>> room() override;
+    std::uint64_t size() const override { return size_; }
+    runtime::Task<std::expected<Durable, Refusal>> commit(smtp::Envelope envelope, Trace trace) override;
+
+    // Retire moves parts of open messages out of the way. The accept record is not written while that goes on.
+    bool committing() const { return committing_; }
+    std::vector<Extent>& parts() { return parts_; }
+    void hold_parts() { ++moving_; }
+    void parts_moved();
+
+  private:
+    // One part's record, awaited.
+    class PartEntry;
+    class AcceptEntry;
+    runtime::Task<std::expected<void, Refusal>> write_part(std::size_t bytes);
+    void charge();
+
+    Origin& origin_;
+    const MessageId id_;
+    std::string buffer_;
+    std::uint64_t size_ = 0;
+    std::size_t charged_ = 0;
+    std::vector<Extent> parts_;
+    bool committing_ = false;
+    unsigned moving_ = 0;
+    runtime::Event moved_;
+};
+
+// Appends a copy of a part to the journal and waits until it is durable (retire carries parts of open messages forward).
+runtime::Task<IoResult<Extent>> append_part(Journal& journal, const MessageId& id, std::uint32_t part,
+                                            std::string_view bytes);
+
+}  // namespace angarium::queue

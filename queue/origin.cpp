@@ -1,0 +1,297 @@
+// Intake and lending; settle.cpp and retire.cpp hold the other two duties.
+#include "queue/origin.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "engine/base/assert.hpp"
+#include "queue/incoming.hpp"
+#include "queue/queue.hpp"
+
+namespace angarium::queue {
+
+using metrics::Count;
+using metrics::Level;
+using State = YoungDelivery::State;
+
+Origin::Origin(OriginParts parts, YoungTable young)
+    : set_(parts.set),
+      shard_(parts.shard),
+      journal_(parts.journal),
+      store_(parts.store),
+      writer_(parts.writer),
+      log_(parts.log),
+      sheet_(parts.sheet),
+      bodies_(std::move(parts.bodies)),
+      limits_(parts.limits),
+      hostname_(std::move(parts.hostname)),
+      young_(std::move(young)),
+      alarm_([](void* origin) { static_cast<Origin*>(origin)->ring(); }, this) {
+    journal_.on_segment = [this] {
+        publish_room();
+        retire_work_.signal();
+    };
+    sheet_.set(Level::messages_young, static_cast<std::int64_t>(young_.size()));
+    gate_.hold(retire());
+}
+
+Origin::~Origin() = default;
+
+// ---- intake --------------------------------------------------------------------------------------------------------
+
+std::expected<void, Refusal> Origin::would_open(std::uint64_t declared) {
+    if (journal_.failed()) return std::unexpected(Refusal::journal_failed);
+    if (stopping_) return std::unexpected(Refusal::shutting_down);
+    if (writer_.failed()) return std::unexpected(Refusal::storage);
+    if (young_.size() >= limits_.young_messages) return std::unexpected(Refusal::storage);
+    if (journal_.free_bytes() <
+        limits_.settle_reserve + std::min<std::uint64_t>(declared, journal_.segment_bytes()))
+        return std::unexpected(Refusal::storage);
+    if (bodies_->used() + std::min<std::uint64_t>(declared, part_size) > bodies_->budget())
+        return std::unexpected(Refusal::memory);
+    return {};
+}
+
+std::expected<std::unique_ptr<Incoming>, Refusal> Origin::open(std::uint64_t declared) {
+    if (auto refused = would_open(declared); !refused) return std::unexpected(refused.error());
+    const auto id = MessageId::make(shard_.wall_now(), set_.store_id(), shard_.id(), shard_.random());
+    return std::make_unique<IncomingMessage>(*this, id, declared);
+}
+
+bool Origin::slow() const { return journal_.free_bytes() < limits_.slow_below; }
+
+// Owners on other shards look at what we publish: an attempt needs room for its record.
+void Origin::publish_room() {
+    set_.publish_room(shard_.id(), !journal_.failed() && journal_.free_bytes() + journal_.segment_bytes() >
+                                                             limits_.settle_reserve);
+}
+
+bool Origin::bodies_fit() const { return bodies_->used() < bodies_->budget() / 5 * 4; }
+
+void Origin::accepted(const AcceptRecord& record, Extent accept, std::vector<Extent> parts, BlockRef body) {
+    if (log_ != nullptr)
+        record.bounce ? log_->bounce(record, accept.lsn) : log_->reception(record, accept.lsn);
+    if (!bodies_fit() || !parts.empty()) body.reset();
+    auto facts = deliveries_of(record);
+    Young message;
+    message.id = record.id;
+    message.first = parts.empty() ? accept.lsn : parts.front().lsn;
+    message.accept = accept;
+    message.parts = std::move(parts);
+    message.open = static_cast<std::uint32_t>(facts.size());
+    message.deliveries.resize(facts.size());
+    for (std::size_t i = 0; i < facts.size(); ++i) {
+        auto& destination = young_.destination({facts[i].stream, facts[i].domain}, shard_.shards());
+        ++destination.users;
+        message.deliveries[i].destination = &destination;
+    }
+    Young& young = young_.add(std::move(message));
+    sheet_.add(Level::messages_young, 1);
+    for (std::size_t i = 0; i < facts.size(); ++i) {
+        auto& delivery = young.deliveries[i];
+        // First come, first served: behind others that wait, this one waits too.
+        if (!delivery.destination->waiting.empty() || shard_.congested(delivery.destination->owner)) {
+            wait(young, delivery);
+            continue;
+        }
+        auto lent = std::make_unique<Delivery>();
+        lent->facts = std::move(facts[i]);
+        lent->body = body;
+        offer(delivery, std::move(lent));
+    }
+}
+
+// ---- lending -------------------------------------------------------------------------------------------------------
+
+void Origin::offer(YoungDelivery& young, std::unique_ptr<Delivery> delivery) {
+    young.state = State::lent;
+    delivery->place = young.place;
+    delivery->leg_ = Delivery::Leg::offered;
+    delivery->from_store_ = false;
+    delivery->owner_ = young.destination->owner;
+    delivery->set_ = &set_;
+    shard_.send(young.destination->owner, std::move(delivery));
+}
+
+void Origin::wait(Young& message, YoungDelivery& young) {
+    young.state = State::waiting;
+    young.destination->waiting.push_back(message.id);
+    announce(*young.destination);
+}
+
+void Origin::announce(OriginDestination& destination) {
+    if (std::exchange(destination.announced, true)) return;
+    shard_.send(destination.owner, std::make_unique<Waiting>(set_, destination.name, shard_.id()));
+}
+
+void Origin::announce_all() {
+    std::vector<OriginDestination*> all;
+    young_.each_destination([&](OriginDestination& destination) {
+        if (!destination.waiting.empty()) all.push_back(&destination);
+    });
+    for (auto* destination : all) announce(*destination);
+    for (Young* message = young_.oldest(); message != nullptr; message = message->next)
+        for (std::uint32_t i = 0; i < message->deliveries.size(); ++i)
+            if (message->deliveries[i].state == State::deferred) defer(*message, i);
+}
+
+YoungDelivery* Origin::delivery_of(Young& message, const DestinationName& name) {
+    for (auto& delivery : message.deliveries)
+        if (delivery.destination->name == name) return &delivery;
+    return nullptr;
+}
+
+// The owner dropped it untried: offer it when it asks, or point at the store.
+void Origin::returned(std::unique_ptr<Delivery> delivery) {
+    const DestinationName name{delivery->facts.stream, delivery->facts.domain};
+    Young* const message = young_.find(delivery->facts.id);
+    if (message == nullptr) {
+        notify(name, delivery->place, delivery->facts.id);
+        return;
+    }
+    if (message->retiring) return;  // the notice goes out when the store has it
+    auto* const young = delivery_of(*message, name);
+    ANGARIUM_ASSERT(young != nullptr && young->state == State::lent);
+    young->state = State::waiting;
+    young->destination->waiting.push_front(message->id);
+    announce(*young->destination);
+}
+
+void Origin::wanted(std::unique_ptr<Want> letter) {
+    const std::shared_ptr<Want> want = std::move(letter);
+    auto* const destination = young_.find_destination(want->name);
+    if (destination != nullptr) {
+        std::size_t sent = 0;
+        while (sent < want->count && !destination->waiting.empty()) {
+            const auto id = destination->waiting.front();
+            destination->waiting.pop_front();
+            Young* const message = young_.find(id);
+            if (message == nullptr || message->retiring) continue;  // in the store by now, or soon
+            auto* const young = delivery_of(*message, want->name);
+            if (young == nullptr || young->state != State::waiting) continue;
+            young->state = State::lent;
+            ++sent;
+            gate_.hold(offer_again(id, destination, want));
+        }
+        want->more = !destination->waiting.empty();
+        if (!want->more) destination->announced = false;
+    }
+    finish_want(want);
+}
+
+// The answer follows the last delivery that it brought: whoever holds the Want last sends it.
+void Origin::finish_want(std::shared_ptr<Want> want) {
+    if (want.use_count() > 2) return;  // ours and the caller's: others still read their deliveries
+    auto answer = std::make_unique<Want>(set_, want->name, want->owner, want->origin, want->count);
+    answer->more = want->more;
+    answer->answered = true;
+    shard_.send(want->owner, std::move(answer));
+}
+
+runtime::Task<void> Origin::offer_again(MessageId id, OriginDestination* destination,
+                                        std::shared_ptr<Want> want) {
+    const DestinationName name = destination->name;
+    Young* message = young_.find(id);
+    const auto payload = co_await read_accept(*message);
+    message = young_.find(id);
+    auto* const young = message != nullptr && !message->retiring ? delivery_of(*message, name) : nullptr;
+    if (young != nullptr) {
+        auto record = payload ? decode_accept(*payload) : std::nullopt;
+        if (!record) {
+            set_.alarm(fmt::format(
+                "message {} cannot be read back from the journal; it stays queued until a restart reads it",
+                id.text()));
+        } else {
+            for (auto& facts : deliveries_of(*record)) {
+                if (facts.domain != name.domain || facts.stream != name.stream) continue;
+                catch_up(facts, *young);
+                auto lent = std::make_unique<Delivery>();
+                lent->facts = std::move(facts);
+                if (record->parts.empty() && bodies_fit())
+                    lent->body = std::make_shared<const Block>(std::string(record->last_part), bodies_);
+                offer(*young, std::move(lent));
+                break;
+            }
+        }
+    }
+    finish_want(want);
+}
+
+runtime::Task<IoResult<std::string>> Origin::read_accept(const Young& message) {
+    sheet_.add(Count::bodies_read_back);
+    return journal_.read(message.accept);
+}
+
+void Origin::called(std::unique_ptr<BodyCall> call) { gate_.hold(answer(std::move(call))); }
+
+runtime::Task<void> Origin::answer(std::unique_ptr<BodyCall> call) {
+    call->answered = true;
+    if (const Young* const message = young_.find(call->id); message != nullptr) {
+        call->young = true;
+        const bool last = call->part == message->parts.size();
+        const Extent extent = last ? message->accept : message->parts[call->part];
+        sheet_.add(Count::bodies_read_back);
+        const auto payload = co_await journal_.read(extent);
+        if (!payload) {
+            call->block = std::unexpected(payload.error());
+        } else if (last) {
+            const auto record = decode_accept(*payload);
+            if (record)
+                call->block = std::make_shared<const Block>(std::string(record->last_part), bodies_);
+            else
+                call->block = std::unexpected(IoError::failed);
+        } else {
+            const auto record = decode_part(*payload);
+            if (record)
+                call->block = std::make_shared<const Block>(std::string(record->bytes), bodies_);
+            else
+                call->block = std::unexpected(IoError::failed);
+        }
+    }
+    const auto owner = call->owner;
+    shard_.send(owner, std::move(call));
+}
+
+// ---- deferrals of young deliveries -----------------------------------------------------------------------------------
+
+void Origin::defer(Young& message, std::uint32_t delivery) {
+    message.deliveries[delivery].state = State::deferred;
+    alarms_.push({message.deliveries[delivery].place.due, message.id, delivery});
+    set_alarm();
+}
+
+void Origin::set_alarm() {
+    if (alarms_.empty() || closing_) return;
+    // The wall clock says when; the timer is only told how long. A step of the wall clock is noticed at the next look.
+    constexpr std::chrono::milliseconds longest_look = 1min;
+    const auto wait =
+        std::clamp(alarms_.top().due - shard_.wall_now(), std::chrono::milliseconds(0), longest_look);
+    const auto when = shard_.now() + wait;
+    if (!alarm_.armed() || when < alarm_.when()) alarm_.arm(shard_.timers(), when);
+}
+
+void Origin::ring() {
+    while (!alarms_.empty() && alarms_.top().due <= shard_.wall_now()) {
+        const auto alarm = alarms_.top();
+        alarms_.pop();
+        Young* const message = young_.find(alarm.id);
+        if (message == nullptr || message->retiring) continue;
+        auto& young = message->deliveries[alarm.delivery];
+        if (young.state == State::deferred && young.place.due == alarm.due) wait(*message, young);
+    }
+    set_alarm();
+}
+
+// ---- the end -----------------------------------------------------------------------------------------------------------
+
+runtime::Task<void> Origin::close() {
+    while (recording_ != 0) co_await quiet_.wait();
+    closing_ = true;
+    alarm_.disarm();
+    retire_work_.signal();
+    slowed_.wake_all();
+    co_await gate_.closed();
+}
+
+}  // namespace angarium::queue

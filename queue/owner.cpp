@@ -1,0 +1,254 @@
+#include "queue/owner.hpp"
+
+#include "engine/base/assert.hpp"
+#include "queue/bounce.hpp"
+#include "queue/queue.hpp"
+
+namespace angarium::queue {
+
+using metrics::Count;
+using metrics::Level;
+using metrics::Spread;
+
+namespace {
+
+// A job that one coroutine waits for.
+class AwaitedJob : public runtime::Job {
+  public:
+    bool await_ready() const { return false; }
+    void await_suspend(std::coroutine_handle<> waiter) { waiter_ = waiter; }
+    void await_resume() const {}
+    void done() override { runtime::current_ready_list().push(runtime::resume_of(waiter_)); }
+
+  private:
+    std::coroutine_handle<> waiter_;
+};
+
+}  // namespace
+
+class Owner::LoadJob final : public AwaitedJob {
+  public:
+    LoadJob(Store& store, DestinationName name, bool deferred, std::size_t most, Place place, MessageId from,
+            WallTime now)
+        : store_(store),
+          name_(std::move(name)),
+          deferred_(deferred),
+          most_(most),
+          place_(place),
+          from_(from),
+          now_(now) {}
+    void work() override {
+        result = deferred_ ? store_.load_deferred(name_, now_, most_, {place_.due, from_})
+                           : store_.load_ready(name_, from_, most_);
+    }
+    Result<LoadResult> result{failure("not run")};
+
+  private:
+    Store& store_;
+    const DestinationName name_;
+    const bool deferred_;
+    const std::size_t most_;
+    const Place place_;
+    const MessageId from_;
+    const WallTime now_;
+};
+
+class Owner::BodyJob final : public AwaitedJob {
+  public:
+    BodyJob(Store& store, const MessageId& id, std::uint32_t part) : store_(store), id_(id), part_(part) {}
+    void work() override { result = store_.read_body(id_, part_); }
+    IoResult<std::string> result{std::unexpected(IoError::canceled)};
+
+  private:
+    Store& store_;
+    const MessageId id_;
+    const std::uint32_t part_;
+};
+
+Owner::Owner(OwnerParts parts)
+    : set_(parts.set),
+      shard_(parts.shard),
+      store_(parts.store),
+      readers_(parts.readers),
+      sheet_(parts.sheet),
+      bodies_(std::move(parts.bodies)),
+      retry_(parts.retry),
+      limits_(parts.window) {}
+
+Owner::~Owner() = default;
+
+// ---- destinations ------------------------------------------------------------------------------------------------------
+
+Destination& Owner::destination(const DestinationName& name) {
+    auto& slot = destinations_[name];
+    if (!slot) {
+        slot = std::make_unique<Destination>(*this, name);
+        sheet_.add(Level::destinations, 1);
+    }
+    return *slot;
+}
+
+void Owner::touch(Destination& destination) {
+    if (std::exchange(destination.touched_, true)) return;
+    if (touched_.empty())
+        shard_.ready().push({[](void* owner) { static_cast<Owner*>(owner)->settle_down(); }, this});
+    touched_.push_back(&destination);
+}
+
+// Once for all that was touched: callbacks of the carrier never run inside its own calls.
+void Owner::settle_down() {
+    const auto touched = std::exchange(touched_, {});
+    for (Destination* destination : touched) {
+        destination->touched_ = false;
+        const bool idle = destination->settle_down();
+        if (!idle || destination->touched_ || destination->hungry_) continue;
+        const auto name = destination->name_;
+        destinations_.erase(name);
+        sheet_.add(Level::destinations, -1);
+    }
+    if (stopping_ && held_ == 0) quiet_.signal();
+}
+
+void Owner::let_go(std::size_t count) {
+    held_ -= count;
+    // Room in the shard's windows: those that found none get their turn, one for each that left.
+    while (count-- > 0 && !hungry_.empty()) {
+        Destination* const destination = hungry_.front();
+        hungry_.pop_front();
+        destination->hungry_ = false;
+        touch(*destination);
+    }
+}
+
+runtime::Task<void> Owner::load(Destination& destination, bool deferred, std::size_t most, Place place,
+                                MessageId from) {
+    const auto started = shard_.now();
+    LoadJob job(store_, destination.name_, deferred, most, place, from, shard_.wall_now());
+    readers_.submit(job);
+    co_await job;
+    sheet_.add(Count::store_loads);
+    sheet_.observe(Spread::load_time, shard_.now() - started);
+    LoadResult result;
+    if (job.result) {
+        sheet_.add(Count::store_deliveries_loaded, job.result->entries.size());
+        result = std::move(*job.result);
+    } else {
+        sheet_.add(Count::store_failures);
+        set_.alarm("the store cannot be read: " + job.result.error().text);
+        co_await shard_.sleep(10s);
+        if (deferred)
+            result.next_due = place.due;
+        else
+            destination.look(place, from);
+    }
+    destination.loaded(deferred, std::move(result));
+}
+
+// ---- the carrier's side --------------------------------------------------------------------------------------------------
+
+void Owner::settle(std::unique_ptr<Delivery> delivery) {
+    auto& target = destination({delivery->facts.stream, delivery->facts.domain});
+    target.settled(std::move(delivery));
+}
+
+// A failure that the sender is told about quotes the message: it is fetched where it is not at hand.
+void Owner::send_outcome(std::unique_ptr<Delivery> delivery) {
+    if (delivery->outcome.remote_accepted) sheet_.add(Level::unrecorded_remote, 1);
+    bool bounces = false;
+    for (const auto& result : delivery->outcome.results)
+        bounces |= result.verdict == Verdict::failed &&
+                   wants_bounce(delivery->facts.sender, delivery->facts.recipients[result.recipient]);
+    if (bounces && !delivery->body) {
+        gate_.hold(settle_with_body(std::move(delivery)));
+        return;
+    }
+    if (!bounces) delivery->body.reset();
+    delivery->leg_ = Delivery::Leg::settled;
+    const auto origin = set_.origin_of(delivery->facts.id);
+    shard_.send(origin, std::move(delivery));
+}
+
+runtime::Task<void> Owner::settle_with_body(std::unique_ptr<Delivery> delivery) {
+    const auto first = co_await fetch(*delivery, 0);
+    if (first) delivery->body = *first;  // without it the bounce just quotes nothing
+    delivery->leg_ = Delivery::Leg::settled;
+    const auto origin = set_.origin_of(delivery->facts.id);
+    shard_.send(origin, std::move(delivery));
+}
+
+void Owner::put_back(std::unique_ptr<Delivery> delivery) {
+    auto& target = destination({delivery->facts.stream, delivery->facts.domain});
+    target.put_back(std::move(delivery));
+}
+
+void Owner::fail(ReadyQueue& destination, Verdict verdict, Reason reason) {
+    static_cast<Destination&>(destination).fail(verdict, reason);
+}
+
+void Owner::reached(ReadyQueue& destination) { static_cast<Destination&>(destination).reached(); }
+
+bool Owner::may_attempt() const { return set_.may_attempt(); }
+
+runtime::Task<IoResult<BlockRef>> Owner::fetch(const Delivery& delivery, std::uint32_t part) {
+    if (delivery.body && delivery.facts.parts == 1) co_return delivery.body;
+    const auto id = delivery.facts.id;
+    if (!delivery.from_store_) {
+        struct Wait {
+            explicit Wait(BodyCall::Answer& answer_) : answer(answer_) {}
+            BodyCall::Answer& answer;
+            bool await_ready() const { return false; }
+            void await_suspend(std::coroutine_handle<> waiter) { answer.waiter = waiter; }
+            void await_resume() const {}
+        };
+        BodyCall::Answer answer;
+        auto call = std::make_unique<BodyCall>(set_, id, part, shard_.id());
+        call->answer = &answer;
+        const auto origin = set_.origin_of(id);
+        shard_.send(origin, std::move(call));
+        Wait wait(answer);
+        co_await wait;
+        if (answer.young) co_return std::move(answer.block);
+    }
+    BodyJob job(store_, id, part);
+    readers_.submit(job);
+    co_await job;
+    sheet_.add(Count::bodies_read_back);
+    if (!job.result) co_return std::unexpected(job.result.error());
+    BlockRef block = std::make_shared<const Block>(std::move(*job.result), bodies_);
+    co_return block;
+}
+
+// ---- letters from origins --------------------------------------------------------------------------------------------------
+
+void Owner::offered(std::unique_ptr<Delivery> delivery) {
+    auto& target = destination({delivery->facts.stream, delivery->facts.domain});
+    target.offered(std::move(delivery));
+}
+
+void Owner::acknowledged(std::unique_ptr<Delivery> delivery) {
+    auto& target = destination({delivery->facts.stream, delivery->facts.domain});
+    target.acknowledged(delivery->facts.id);
+}
+
+void Owner::waiting(const DestinationName& name, ShardId origin) { destination(name).waiting_at(origin); }
+
+void Owner::wanted(const Want& want) { destination(want.name).wanted(want.origin, want.more); }
+
+void Owner::noticed(const DestinationName& name, Place place, const MessageId& id) {
+    destination(name).in_store(place, id);
+}
+
+// ---- the end -----------------------------------------------------------------------------------------------------------
+
+void Owner::stop() {
+    stopping_ = true;
+    for (auto& [name, destination] : destinations_) destination->give_back_all();
+}
+
+runtime::Task<void> Owner::close() {
+    ANGARIUM_ASSERT(stopping_);
+    while (held_ != 0) co_await quiet_.wait();
+    co_await gate_.closed();
+}
+
+}  // namespace angarium::queue

@@ -1,0 +1,101 @@
+// The owner's side of the queue on one shard: the destinations that hash to it. It decides what becomes of each delivery;
+// origins record it. Owning thread: the shard's.
+#pragma once
+
+#include <absl/container/flat_hash_map.h>
+
+#include <deque>
+#include <memory>
+
+#include "engine/runtime/event.hpp"
+#include "engine/runtime/gate.hpp"
+#include "engine/runtime/shard.hpp"
+#include "engine/runtime/workers.hpp"
+#include "metrics/sheet.hpp"
+#include "queue/carrier.hpp"
+#include "queue/destination.hpp"
+#include "queue/letters.hpp"
+#include "queue/schedule.hpp"
+
+namespace angarium::queue {
+
+class QueueSet;
+
+struct WindowLimits {
+    std::size_t per_destination = 1024;  // ready deliveries in memory
+    std::size_t probe = 8;               // of a destination that has not answered yet since it failed
+    std::size_t in_all = 32768;          // on one shard: some 600 bytes each without bodies
+    unsigned due_share = 4;              // every so many taken is a due deferral, while there are both
+};
+
+struct OwnerParts {
+    QueueSet& set;
+    runtime::Shard& shard;
+    Store& store;
+    runtime::Workers& readers;
+    metrics::Sheet& sheet;
+    std::shared_ptr<MemoryAccount> bodies;
+    RetryOptions retry;
+    WindowLimits window;
+};
+
+class Owner final : public Outlet {
+  public:
+    explicit Owner(OwnerParts parts);
+    ~Owner() override;
+    // Before the first letter.
+    void carry_with(Carrier& carrier) { carrier_ = &carrier; }
+
+    // Outlet.
+    void settle(std::unique_ptr<Delivery> delivery) override;
+    void put_back(std::unique_ptr<Delivery> delivery) override;
+    void fail(ReadyQueue& destination, Verdict verdict, Reason reason) override;
+    void reached(ReadyQueue& destination) override;
+    runtime::Task<IoResult<BlockRef>> fetch(const Delivery& delivery, std::uint32_t part) override;
+    bool may_attempt() const override;
+
+    // Letters from origins.
+    void offered(std::unique_ptr<Delivery> delivery);
+    void acknowledged(std::unique_ptr<Delivery> delivery);
+    void waiting(const DestinationName& name, ShardId origin);
+    void wanted(const Want& want);
+    void noticed(const DestinationName& name, Place place, const MessageId& id);
+
+    // Gives untried deliveries back and takes no more; the carrier finishes its attempts meanwhile.
+    void stop();
+    // Resumes when nothing is held: every outcome is recorded.
+    runtime::Task<void> close();
+    std::size_t held() const { return held_; }
+
+  private:
+    friend class Destination;
+    class LoadJob;
+    class BodyJob;
+    runtime::Task<void> load(Destination& destination, bool deferred, std::size_t most, Place place,
+                             MessageId from);
+    runtime::Task<void> settle_with_body(std::unique_ptr<Delivery> delivery);
+    void send_outcome(std::unique_ptr<Delivery> delivery);
+    Destination& destination(const DestinationName& name);
+    void touch(Destination& destination);
+    void settle_down();
+    void let_go(std::size_t count);
+
+    QueueSet& set_;
+    runtime::Shard& shard_;
+    Store& store_;
+    runtime::Workers& readers_;
+    metrics::Sheet& sheet_;
+    const std::shared_ptr<MemoryAccount> bodies_;
+    const RetryOptions retry_;
+    const WindowLimits limits_;
+    Carrier* carrier_ = nullptr;
+    absl::flat_hash_map<DestinationName, std::unique_ptr<Destination>> destinations_;
+    std::vector<Destination*> touched_;
+    std::deque<Destination*> hungry_;  // could not refill: the shard's windows were full
+    std::size_t held_ = 0;             // deliveries of all destinations
+    bool stopping_ = false;
+    runtime::Event quiet_;
+    runtime::Gate gate_;
+};
+
+}  // namespace angarium::queue
