@@ -336,7 +336,7 @@ void derive(Config& c, const Findings& f) {
 Config defaults(const SystemFacts& facts) {
     Config config;
     config.hostname = facts.hostname.value_or("");
-    config.limits.memory = std::max(mib(64), Bytes{facts.memory / 2});
+    config.limits.memory = std::max(mib(64), mib(facts.memory / 2 >> 20));
     config.runtime.shards = std::clamp(facts.cores, 1u, most_shards);
     return config;
 }
