@@ -1,0 +1,201 @@
+#include "engine/outbound/slots.hpp"
+
+#include <algorithm>
+
+#include "engine/base/assert.hpp"
+
+namespace angarium::outbound {
+
+// Every message between borrower and home.
+class SlotLetter final : public runtime::Letter {
+  public:
+    SlotLetter(SlotSet& set, SlotDesk::Kind kind, std::string_view site, ShardId from)
+        : set_(set), kind_(kind), site_(site), from_(from) {}
+    void arrive() override {
+        const std::unique_ptr<SlotLetter> self(this);
+        set_.desk(runtime::Shard::current().id()).receive(kind_, site_, from_);
+    }
+
+  private:
+    SlotSet& set_;
+    SlotDesk::Kind kind_;
+    std::string site_;
+    ShardId from_;
+};
+
+void Slot::give_back() {
+    if (desk_ == nullptr) return;
+    std::exchange(desk_, nullptr)->give_back(*std::exchange(borrowed_, nullptr));
+}
+
+SlotSet::SlotSet(unsigned shards, SlotLimits limits) {
+    for (unsigned i = 0; i < shards; ++i)
+        desks_.push_back(std::make_unique<SlotDesk>(*this, ShardId(i), limits));
+}
+
+ShardId SlotSet::home(std::string_view site) const {
+    std::uint64_t hash = 0xcbf29ce484222325ull;  // FNV-1a: the same on every shard
+    for (const char c : site) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3ull;
+    return ShardId((hash ^ (hash >> 32)) % desks_.size());
+}
+
+void SlotDesk::post(ShardId to, Kind kind, std::string_view site) {
+    if (to == self_) return receive(kind, site, self_);
+    runtime::Shard::current().send(to, std::make_unique<SlotLetter>(set_, kind, site, self_));
+}
+
+void SlotDesk::tell(Kind kind, std::string_view site) { post(set_.home(site), kind, site); }
+
+void SlotDesk::receive(Kind kind, std::string_view site, ShardId from) {
+    switch (kind) {
+        case Kind::request:
+            return on_request(site, from);
+        case Kind::give_back:
+            return on_return(site, from);
+        case Kind::worked: {
+            Home& home = home_of(site);
+            home.limit = std::min(home.limit + 1, limits_.most);
+            serve(site, home);
+            return trim(site);
+        }
+        case Kind::failed: {
+            Home& home = home_of(site);
+            home.limit = std::max(std::min(home.limit, home.lent), 2u) - 1;
+            return;
+        }
+        case Kind::unreachable:
+            home_of(site).limit = limits_.start;
+            return trim(site);
+        case Kind::grant:
+            return on_grant(site);
+        case Kind::recall:
+            return on_recall(site, false);
+        case Kind::recall_firmly:
+            return on_recall(site, true);
+    }
+}
+
+// --- borrower ---
+
+void SlotDesk::join(std::string_view site, SlotHolder& holder) {
+    Borrowed& borrowed = borrowed_[std::string(site)];
+    ANGARIUM_ASSERT(borrowed.holder == nullptr);
+    borrowed.site = site;
+    borrowed.holder = &holder;
+}
+
+void SlotDesk::leave(std::string_view site) {
+    const auto found = borrowed_.find(site);
+    ANGARIUM_ASSERT(found != borrowed_.end() && found->second.holder != nullptr);
+    found->second.holder = nullptr;
+    forget_if_unused(found->second);
+}
+
+void SlotDesk::request(std::string_view site) {
+    const auto found = borrowed_.find(site);
+    ANGARIUM_ASSERT(found != borrowed_.end());
+    ++found->second.requested;
+    tell(Kind::request, site);
+}
+
+void SlotDesk::on_grant(std::string_view site) {
+    const auto found = borrowed_.find(site);
+    ANGARIUM_ASSERT(found != borrowed_.end() && found->second.requested > 0);
+    Borrowed& borrowed = found->second;
+    --borrowed.requested;
+    ++borrowed.lent;
+    Slot slot(*this, borrowed);
+    if (borrowed.holder != nullptr) borrowed.holder->granted(std::move(slot));
+}
+
+void SlotDesk::give_back(Borrowed& borrowed) {
+    ANGARIUM_ASSERT(borrowed.lent > 0);
+    --borrowed.lent;
+    const std::string site = borrowed.site;
+    forget_if_unused(borrowed);
+    tell(Kind::give_back, site);
+}
+
+void SlotDesk::on_recall(std::string_view site, bool firm) {
+    const auto found = borrowed_.find(site);
+    if (found != borrowed_.end() && found->second.holder != nullptr) found->second.holder->recalled(firm);
+}
+
+void SlotDesk::forget_if_unused(Borrowed& borrowed) {
+    if (borrowed.holder != nullptr || borrowed.lent > 0 || borrowed.requested > 0) return;
+    borrowed_.erase(borrowed_.find(borrowed.site));
+}
+
+// --- home ---
+
+SlotDesk::Home& SlotDesk::home_of(std::string_view site) {
+    const auto [found, is_new] = homes_.try_emplace(std::string(site));
+    if (is_new) {
+        found->second.limit = limits_.start;
+        found->second.lent_to.resize(set_.shards());
+    }
+    return found->second;
+}
+
+void SlotDesk::on_request(std::string_view site, ShardId from) {
+    Home& home = home_of(site);
+    home.waiting.push_back(from);
+    serve(site, home);
+    if (!home.waiting.empty()) recall_for(site, home, from);
+    trim(site);
+}
+
+void SlotDesk::on_return(std::string_view site, ShardId from) {
+    Home& home = home_of(site);
+    ANGARIUM_ASSERT(home.lent > 0 && home.lent_to[index(from)] > 0);
+    --home.lent;
+    --home.lent_to[index(from)];
+    home.recalled = false;
+    serve(site, home);
+    trim(site);
+}
+
+// A grant on this very shard may come back, or ask for more, before post() returns: the entry is pinned meanwhile.
+void SlotDesk::serve(std::string_view site, Home& home) {
+    ++home.serving;
+    while (!home.waiting.empty() && home.lent < home.limit) {
+        const ShardId to = home.waiting.front();
+        home.waiting.pop_front();
+        ++home.lent;
+        ++home.lent_to[index(to)];
+        post(to, Kind::grant, site);
+    }
+    --home.serving;
+}
+
+void SlotDesk::recall_for(std::string_view site, Home& home, ShardId waiting) {
+    if (home.recalled) return;
+    const auto most = std::max_element(home.lent_to.begin(), home.lent_to.end());
+    const auto holder = ShardId(most - home.lent_to.begin());
+    if (holder == waiting || *most == 0) return;
+    home.recalled = true;
+    const bool firm = *most >= home.lent_to[index(waiting)] + 2;
+    post(holder, firm ? Kind::recall_firmly : Kind::recall, site);
+}
+
+void SlotDesk::trim(std::string_view site) {
+    const auto found = homes_.find(site);
+    if (found == homes_.end()) return;
+    const Home& home = found->second;
+    const bool nothing_learned = home.limit == limits_.start;
+    if (home.serving == 0 && home.lent == 0 && home.waiting.empty() &&
+        (nothing_learned || homes_.size() > most_remembered))
+        homes_.erase(found);
+}
+
+unsigned SlotDesk::lent(std::string_view site) const {
+    const auto found = homes_.find(site);
+    return found == homes_.end() ? 0 : found->second.lent;
+}
+
+unsigned SlotDesk::limit(std::string_view site) const {
+    const auto found = homes_.find(site);
+    return found == homes_.end() ? limits_.start : found->second.limit;
+}
+
+}  // namespace angarium::outbound
