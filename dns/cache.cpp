@@ -208,11 +208,11 @@ runtime::Task<void> Cache::probe() {
     const Answer answer = co_await asking;
     probing_ = false;
     if (answer.failure == Failure::canceled) co_return;
-    if (!is_silence(answer.failure)) {
+    if (is_silence(answer.failure))
+        breaker_.probe_silent();
+    else
         breaker_.replied();
-        co_return;
-    }
-    breaker_.probe_silent();
+    count_levels();
     if (!breaker_.dead()) co_return;
     fail_waiting(Failure::timed_out);
     if (!stopping_) probe_timer_.arm(shard_.timers(), shard_.now() + options_.probe_every);
@@ -258,6 +258,7 @@ runtime::Task<void> Cache::stop() {
 void Cache::count_levels() {
     metrics_.set(Level::dns_open, static_cast<std::int64_t>(open_));
     metrics_.set(Level::dns_entries, static_cast<std::int64_t>(entries_.size()));
+    metrics_.set(Level::dns_servers_dead, breaker_.dead() ? 1 : 0);
 }
 
 }  // namespace angarium::dns

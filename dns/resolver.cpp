@@ -21,6 +21,7 @@ Trouble bad_name() { return {5, 1, 2, "the domain is not a valid host name"}; }
 
 Resolver::Resolver(runtime::Shard& shard, Lookup& lookup, metrics::Sheet& metrics, Options options)
     : shard_(shard),
+      metrics_(metrics),
       options_(std::move(options.route)),
       cache_(shard, lookup, metrics, options.cache),
       routes_(options_.routes) {
@@ -40,7 +41,10 @@ runtime::Task<Resolver::Route> Resolver::exchangers(std::string domain) {
         domain = std::move(*name);
     }
     const auto* known = routes_.find(domain);
-    if (known != nullptr && shard_.now() < known->expires) co_return in_new_order(known->route);
+    if (known != nullptr && shard_.now() < known->expires) {
+        metrics_.add(metrics::Count::dns_hits_mx);
+        co_return in_new_order(known->route);
+    }
     Basis basis;
     auto resolving = resolve(domain, basis);
     Route route = co_await resolving;

@@ -62,6 +62,7 @@ class Resolver {
     Route in_new_order(const Route& route);
 
     runtime::Shard& shard_;
+    metrics::Sheet& metrics_;
     RouteOptions options_;
     Cache cache_;
     ClockMap<Remembered> routes_;

@@ -112,6 +112,7 @@
     X(outbound_open, "angarium_outbound_connections_open", "", "Outbound connections open.", "Many, with few delivered: remote servers are slow.") \
     X(outbound_idle, "angarium_outbound_connections_idle", "", "Of those, waiting for the next delivery.", "Connections are kept that nobody needs; lower the idle time.") \
     X(dns_open, "angarium_dns_queries_open", "", "DNS queries under way.", "The DNS servers are slow.") \
+    X(dns_servers_dead, "angarium_dns_servers_dead", "", "Shards that get no reply from any DNS server.", "The DNS servers are down or out of reach; expired answers serve, other lookups fail at once.") \
     X(dns_entries, "angarium_dns_cache_entries", "", "Answers in the DNS cache.", "Just load.") \
     X(log_lag, "angarium_delivery_log_waiting_lines", "", "Delivery log lines not yet written.", "The log's disk is slow.") \
     X(http_open, "angarium_http_connections_open", "", "HTTP connections open.", "Scrapers do not close.") \

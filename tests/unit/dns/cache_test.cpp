@@ -193,6 +193,7 @@ class DeadServers : public CacheTest {
             now("k" + std::to_string(i) + ".example", RecordType::a);
         ASSERT_EQ(cache().servers(), Breaker::State::dead);
         ASSERT_EQ(lookup_.times_asked("", RecordType::ns), 1u);
+        ASSERT_EQ(metrics_.value(metrics::Level::dns_servers_dead), 1);
     }
 };
 
@@ -235,6 +236,7 @@ TEST_F(DeadServers, AProbeFindsThemAliveAgain) {
     lookup_.everything_fails = Failure::refused;  // any reply will do
     shard_.pass(options_.probe_every + 100ms);
     EXPECT_EQ(cache().servers(), Breaker::State::trusted);
+    EXPECT_EQ(metrics_.value(metrics::Level::dns_servers_dead), 0);
     lookup_.everything_fails.reset();
     lookup_.a("new.example", {"192.0.2.1"});
     EXPECT_EQ(now("new.example", RecordType::a)->answer.failure, Failure::none);

@@ -83,6 +83,7 @@ TEST_F(ResolverTest, AWarmAnswerCompletesWithoutSuspending) {
     auto task = resolver().exchangers("town.example");
     EXPECT_TRUE(task.done());
     EXPECT_EQ(lookup_.asked.size(), 3u);
+    EXPECT_EQ(metrics_.value(metrics::Count::dns_hits_mx), 1u);
 }
 
 TEST_F(ResolverTest, ARouteLastsUntilTheFirstOfItsAnswersExpires) {
