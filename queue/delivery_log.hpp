@@ -30,6 +30,11 @@ struct Rejection {
     std::string reply;  // enhanced status and text
 };
 
+// For metrics: what the log did so far, and how many lines wait for the disk now.
+struct DeliveryLogCounts {
+    std::uint64_t lines = 0, failures = 0, waiting = 0;
+};
+
 class DeliveryLog {
   public:
     // Opens `directory`/deliveries-SS.jsonl for the shard (made when missing) and reads its last whole lines for the place. A torn last
@@ -38,16 +43,22 @@ class DeliveryLog {
                                                      ShardId shard);
     ~DeliveryLog();
 
-    // Events at or before this number are in the file already: replay skips them.
+    // The newest event in the file or on its way there. Events up to what the file held when it was opened are skipped by
+    // the functions below, line by line; events come in the order of their numbers.
     EventNumber last() const;
 
     void reception(const AcceptRecord& record, Lsn lsn);
-    // One line per recipient: delivery, transient_failure, failure or expiration; and one "bounce" line when a bounce is made.
+    // One line per recipient: delivery, transient_failure, failure or expiration.
     void outcome(const OutcomeRecord& record, Lsn lsn);
     void bounce(const AcceptRecord& bounce, Lsn lsn);
     void rejection(const Rejection& rejection, WallTime at);
 
-    // Everything logged so far is written and synced when it returns.
+    // Lines are never refused; when too many wait for the disk, this says so. sync() waits for them.
+    bool behind() const;
+    const DeliveryLogCounts& counts() const;
+
+    // Everything logged so far is written and synced when it returns. After an error the lines are kept and written again,
+    // except that once a sync has failed, nobody knows what is on the disk, and every later one fails too.
     runtime::Task<IoResult<void>> sync();
     // Writes what is left without syncing; for the end.
     runtime::Task<void> close();

@@ -1,0 +1,250 @@
+#include "queue/delivery_log.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <span>
+
+#include "engine/base/assert.hpp"
+#include "engine/runtime/gate.hpp"
+#include "queue/event_line.hpp"
+#include "queue/wait_list.hpp"
+
+namespace angarium::queue {
+namespace {
+
+constexpr std::uint64_t look_back =
+    1 << 20;  // bytes read from the end for the place; no line is nearly as long
+constexpr std::size_t usual_buffer = 256 * 1024;  // bytes; a larger buffer is given back after its write
+constexpr std::size_t many_waiting = 8 << 20;     // bytes; the disk does not keep up
+constexpr std::size_t retry_after = 64 * 1024;    // more bytes before a failed write is tried again by itself
+
+// Where the log goes on.
+struct LogEnd {
+    std::uint64_t offset = 0;  // behind the last whole line
+    EventNumber last;
+};
+
+// Lines that are none of ours are stepped over.
+Result<LogEnd> find_end(runtime::FileSystem& files, const std::string& path, std::uint64_t size) {
+    const auto from = size > look_back ? size - look_back : 0;
+    std::string tail(static_cast<std::size_t>(size - from), '\0');
+    const auto read = files.read_blocking(path, from, std::as_writable_bytes(std::span(tail)));
+    if (!read) return std::unexpected(read.error());
+    tail.resize(*read);
+    const auto end = tail.rfind('\n');
+    if (end == std::string::npos) {
+        if (from == 0) return LogEnd{};
+        return failure(
+            fmt::format("{} has no line end in its last MiB, so it is no delivery log; move it away", path));
+    }
+    LogEnd place{from + end + 1, {}};
+    for (std::size_t line_end = end;;) {
+        const auto before = line_end == 0 ? std::string::npos : tail.rfind('\n', line_end - 1);
+        const auto begin = before == std::string::npos ? 0 : before + 1;
+        if (const auto number = event_of(std::string_view(tail).substr(begin, line_end - begin))) {
+            place.last = *number;
+            return place;
+        }
+        if (before == std::string::npos) return place;
+        line_end = before;
+    }
+}
+
+}  // namespace
+
+// Lines gather in one buffer while the other is being written. A failed write keeps its bytes for the next try at the same
+// place; after a failed sync nobody knows what is on the disk, so every later sync fails as well.
+struct DeliveryLog::Writer {
+    // What the ready list holds on to: it may run when the writer has gone.
+    struct Ticket {
+        Writer* writer;
+        bool waiting = false;
+    };
+
+    Writer(std::unique_ptr<runtime::File> file_, ShardId shard, const LogEnd& end)
+        : file(std::move(file_)),
+          lines(shard),
+          skip(end.last),
+          last(end.last),
+          offset(end.offset),
+          ticket(new Ticket{this}) {
+        // A torn line is overwritten by what comes next; blanks in front of that cover a long one.
+        gathering.assign(file->size() > end.offset ? static_cast<std::size_t>(file->size() - end.offset) : 0,
+                         ' ');
+    }
+    ~Writer() {
+        if (ticket->waiting)
+            ticket->writer = nullptr;
+        else
+            delete ticket;
+    }
+    Writer(const Writer&) = delete;
+    Writer& operator=(const Writer&) = delete;
+
+    // False: the line is in the file already.
+    bool is_new(EventNumber number) {
+        if (number <= skip) return false;
+        last = std::max(last, number);
+        return true;
+    }
+
+    void added() {
+        ++counts.lines;
+        ++counts.waiting;
+        if (write_failed && gathering.size() < retry_at) return;
+        schedule();
+    }
+
+    // Begins to write when what is ready has run, so that one write takes the lines of a whole group.
+    void schedule() {
+        if (under_way || ticket->waiting) return;
+        ticket->waiting = true;
+        runtime::current_ready_list().push({punch, ticket});
+    }
+    static void punch(void* argument) {
+        auto* const held = static_cast<Ticket*>(argument);
+        held->waiting = false;
+        if (held->writer != nullptr)
+            held->writer->begin();
+        else
+            delete held;
+    }
+    void begin() {
+        if (!under_way && counts.waiting != 0) gate.hold(write_all());
+    }
+
+    runtime::Task<void> write_all() {
+        under_way = true;
+        write_failed = false;
+        while (counts.waiting != 0 && !write_failed) {
+            writing.swap(gathering);
+            const auto taken = counts.waiting;
+            const auto wrote =
+                co_await file->write(offset, std::as_bytes(std::span(writing)), runtime::Durability::none);
+            if (wrote) {
+                offset += writing.size();
+                counts.waiting -= taken;
+                written += taken;
+                writing.clear();
+                if (writing.capacity() > usual_buffer) writing = std::string();
+            } else {
+                note_failure(wrote.error());
+            }
+            changed.wake_all();
+        }
+        under_way = false;
+        changed.wake_all();
+    }
+
+    void note_failure(IoError why) {
+        write_failed = true;
+        error = why;
+        ++counts.failures;
+        writing.append(gathering);
+        gathering.swap(writing);
+        writing.clear();
+        retry_at = gathering.size() + retry_after;
+    }
+
+    // Until all lines added before the call are written.
+    runtime::Task<IoResult<void>> drain() {
+        const auto target = written + counts.waiting;
+        bool tried = false;
+        while (written < target) {
+            if (!under_way) {
+                if (tried && write_failed) co_return std::unexpected(error);
+                begin();
+                tried = true;
+                if (!under_way) continue;  // done at once, or failed
+            }
+            co_await changed.wait();
+        }
+        co_return IoResult<void>();
+    }
+
+    const std::unique_ptr<runtime::File> file;
+    EventLines lines;
+    const EventNumber skip;  // in the file when it was opened
+    EventNumber last;
+    std::uint64_t offset;       // of the next write
+    std::uint64_t written = 0;  // lines
+    std::string gathering, writing;
+    std::size_t retry_at = 0;
+    IoError error = IoError::failed;
+    bool under_way = false, write_failed = false, sync_failed = false;
+    DeliveryLogCounts counts;
+    WaitList changed;
+    runtime::Gate gate;
+    Ticket* const ticket;
+};
+
+DeliveryLog::DeliveryLog(std::unique_ptr<Writer> writer) : writer_(std::move(writer)) {}
+DeliveryLog::~DeliveryLog() = default;
+
+Result<std::unique_ptr<DeliveryLog>> DeliveryLog::open(runtime::FileSystem& files,
+                                                       const std::string& directory, ShardId shard) {
+    if (auto made = files.create_directories(directory); !made) return std::unexpected(made.error());
+    const auto path = fmt::format("{}/deliveries-{:02}.jsonl", directory, index(shard));
+    auto file = files.open(path, runtime::Access::append);
+    if (!file) return std::unexpected(file.error());
+    const auto place = find_end(files, path, (*file)->size());
+    if (!place) return std::unexpected(place.error());
+    auto writer = std::make_unique<Writer>(std::move(*file), shard, *place);
+    return std::unique_ptr<DeliveryLog>(new DeliveryLog(std::move(writer)));
+}
+
+EventNumber DeliveryLog::last() const { return writer_->last; }
+const DeliveryLogCounts& DeliveryLog::counts() const { return writer_->counts; }
+bool DeliveryLog::behind() const { return writer_->gathering.size() > many_waiting; }
+
+void DeliveryLog::reception(const AcceptRecord& record, Lsn lsn) {
+    const EventNumber number{lsn, 0};
+    if (!writer_->is_new(number)) return;
+    writer_->lines.reception(writer_->gathering, record, number);
+    writer_->added();
+}
+
+void DeliveryLog::outcome(const OutcomeRecord& record, Lsn lsn) {
+    for (std::uint32_t i = 0; i < record.outcome.results.size(); ++i) {
+        const EventNumber number{lsn, i};
+        if (!writer_->is_new(number)) continue;
+        writer_->lines.outcome(writer_->gathering, record, number);
+        writer_->added();
+    }
+}
+
+void DeliveryLog::bounce(const AcceptRecord& bounce, Lsn lsn) {
+    const EventNumber number{lsn, 0};
+    if (!writer_->is_new(number)) return;
+    writer_->lines.bounce(writer_->gathering, bounce, number);
+    writer_->added();
+}
+
+void DeliveryLog::rejection(const Rejection& rejection, WallTime at) {
+    writer_->lines.rejection(writer_->gathering, rejection, at, writer_->last);
+    writer_->added();
+}
+
+runtime::Task<IoResult<void>> DeliveryLog::sync() {
+    auto& writer = *writer_;
+    if (writer.sync_failed) co_return std::unexpected(writer.error);
+    const auto drained = co_await writer.drain();
+    if (!drained) co_return std::unexpected(drained.error());
+    const auto synced = co_await writer.file->sync();
+    if (!synced) {
+        writer.sync_failed = true;
+        writer.error = synced.error();
+        ++writer.counts.failures;
+        co_return std::unexpected(synced.error());
+    }
+    co_return IoResult<void>();
+}
+
+runtime::Task<void> DeliveryLog::close() {
+    auto& writer = *writer_;
+    co_await writer.drain();
+    co_await writer.gate.closed();
+}
+
+}  // namespace angarium::queue
