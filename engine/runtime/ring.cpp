@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <iterator>
 
 namespace angarium::runtime {
 namespace {
@@ -52,7 +53,8 @@ Error explain(int error) {
 Ring::Ring() : ring_(std::make_unique<io_uring>()) {}
 
 Result<std::unique_ptr<Ring>> Ring::create(unsigned entries) {
-    static constexpr unsigned common = IORING_SETUP_R_DISABLED | IORING_SETUP_CLAMP | IORING_SETUP_SUBMIT_ALL;
+    static constexpr unsigned common =
+        IORING_SETUP_R_DISABLED | IORING_SETUP_CLAMP | IORING_SETUP_SUBMIT_ALL | IORING_SETUP_CQSIZE;
     static constexpr unsigned ladder[] = {
         common | IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_TASKRUN_FLAG,  // 6.1
         common | IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG,   // 6.0
@@ -61,18 +63,30 @@ Result<std::unique_ptr<Ring>> Ring::create(unsigned entries) {
     };
     std::unique_ptr<Ring> ring(new Ring);
     int error = 0;
-    for (const unsigned flags : ladder) {
+    for (std::size_t step = 0; step < std::size(ladder);) {
         io_uring_params params{};
-        params.flags = flags;
+        params.flags = ladder[step];
+        params.cq_entries = entries * completions_per_entry;
         error = -io_uring_queue_init_params(entries, ring->ring_.get(), &params);
         if (error == 0) {
-            ring->tells_ = (flags & IORING_SETUP_TASKRUN_FLAG) != 0;
+            ring->tells_ = (ladder[step] & IORING_SETUP_TASKRUN_FLAG) != 0;
             return ring;
         }
-        if (error != EINVAL) break;
+        if (error == EINVAL)
+            ++step;
+        else if (error == ENOMEM && entries > least_entries)
+            entries /= 2;
+        else
+            break;
     }
     ring->ring_.reset();
     return std::unexpected(explain(error));
+}
+
+std::size_t Ring::locked_bytes(unsigned entries, unsigned buffers) {
+    return entries *
+               (sizeof(io_uring_sqe) + sizeof(unsigned) + completions_per_entry * sizeof(io_uring_cqe)) +
+           buffers * sizeof(io_uring_buf) + 4096;
 }
 
 Ring::~Ring() {
@@ -272,7 +286,7 @@ void Ring::submit_and_wait(Duration most) {
     }
     ++counters_.enters;
     counters_.submissions += waiting - io_uring_sq_ready(ring_.get());
-    if (result < 0 && result != -ETIME && result != -EINTR && result != -EAGAIN && result != -EBUSY)
+    if (result < 0 && result != -ETIME && result != -EINTR && result != -EAGAIN && result != -EBUSY && result != -ENOMEM)
         fatal("waiting", -result);
 }
 

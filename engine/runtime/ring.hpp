@@ -56,9 +56,13 @@ class RingOp {
 
 class Ring {
   public:
-    // `entries`: of the submission queue, a power of two; the completion queue has twice as many. Disabled until
-    // enable(). Uses SINGLE_ISSUER and DEFER_TASKRUN where the kernel has them, less where not.
+    // `entries`: of the submission queue, a power of two; the completion queue has four times as many. Fewer when there
+    // is no memory for so many. Disabled until enable(). Uses SINGLE_ISSUER and DEFER_TASKRUN where the kernel has them, less where not.
     static Result<std::unique_ptr<Ring>> create(unsigned entries);
+    static constexpr unsigned least_entries = 64;
+    static constexpr unsigned completions_per_entry = 4;
+    // Memory that counts towards RLIMIT_MEMLOCK.
+    static std::size_t locked_bytes(unsigned entries, unsigned buffers);
     ~Ring();
     Ring(const Ring&) = delete;
     Ring& operator=(const Ring&) = delete;

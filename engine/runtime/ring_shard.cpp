@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 
 #include <cerrno>
 #include <cstring>
@@ -48,12 +49,23 @@ void pin_this_thread(const std::vector<int>& processors, unsigned shard) {
     ::pthread_setaffinity_np(::pthread_self(), sizeof one, &one);
 }
 
+// RLIMIT_MEMLOCK counts the rings of all shards (of all processes of the user, even): take half of it at most.
+unsigned entries_that_fit(const RingOptions& options, unsigned shards) {
+    rlimit limit{};
+    auto entries = options.entries;
+    if (::getrlimit(RLIMIT_MEMLOCK, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return entries;
+    const auto share = limit.rlim_cur / 2 / shards;
+    while (entries > Ring::least_entries && Ring::locked_bytes(entries, options.receive_buffers) > share)
+        entries /= 2;
+    return entries;
+}
+
 class RingShardSet final : public ShardSet {
   public:
     RingShardSet(unsigned shards, bool pin) : shards_(shards), pin_(pin) {}
 
     Result<void> add(ShardId id, unsigned shards, Clock& clock, const RingOptions& options) {
-        auto ring = Ring::create(options.entries);
+        auto ring = Ring::create(entries_that_fit(options, shards));
         if (!ring) return std::unexpected(ring.error());
         const int wake = ::eventfd(0, EFD_CLOEXEC);
         if (wake < 0) return failure(fmt::format("eventfd: {}", std::strerror(errno)));

@@ -16,9 +16,11 @@
 namespace angarium::runtime {
 
 struct RingOptions {
-    unsigned entries = 4096;  // submission queue
-    unsigned receive_buffers =
-        1024;  // provided buffers of receive_buffer_size each, shared by the shard's sockets
+    // Of the submission queue, a power of two; the completion queue has four times as many. Fewer where RLIMIT_MEMLOCK
+    // asks for it: a full queue is submitted early, nothing more.
+    unsigned entries = 1024;
+    // Provided buffers, a power of two, shared by the shard's sockets; memory is touched only as it is used.
+    unsigned receive_buffers = 1024;
     unsigned receive_buffer_size = 16384;  // bytes
 };
 

@@ -85,7 +85,7 @@ Task<void> connect_and_keep(RingShard& shard, Endpoint to, std::vector<std::uniq
     if (connected) kept.push_back(std::move(*connected));
 }
 Task<void> burst(RingShard& shard) {
-    constexpr std::size_t count = 600;
+    constexpr std::size_t count = 300;
     auto listener = shard.network().listen(any_port);
     std::vector<std::unique_ptr<Stream>> clients, servers;
     Gate gate;
