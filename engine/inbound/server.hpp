@@ -11,27 +11,12 @@
 #include <vector>
 
 #include "engine/base/result.hpp"
-#include "engine/inbound/connections.hpp"
-#include "engine/inbound/options.hpp"
+#include "engine/inbound/services.hpp"
+#include "engine/inbound/session.hpp"
 #include "engine/runtime/gate.hpp"
-#include "engine/runtime/shard.hpp"
 #include "engine/runtime/stream.hpp"
-#include "metrics/sheet.hpp"
-#include "queue/intake.hpp"
 
 namespace angarium::inbound {
-
-class Session;
-
-// What the sessions of a shard share. All of it outlives them.
-struct Services {
-    runtime::Shard& shard;
-    queue::Intake& intake;
-    metrics::Sheet& sheet;
-    Connections& connections;
-    const Options& options;
-    RejectionLog rejected;  // may be empty
-};
 
 class Server {
   public:
@@ -57,13 +42,14 @@ class Server {
 
   private:
     runtime::Task<void> accept(std::size_t listener);
-    runtime::Task<void> serve(std::unique_ptr<runtime::Stream> stream, std::size_t listener);
-    void refuse(runtime::Stream& stream, ConnectionRefusal why);
+    void admit(std::unique_ptr<runtime::Stream> stream, std::size_t listener);
+    runtime::Task<void> turn_away(std::unique_ptr<runtime::Stream> stream, smtp::FixedReply reply);
+    runtime::Task<void> converse(std::unique_ptr<runtime::Stream> stream, bool relay);
 
     Services services_;
     runtime::Network& network_;
     std::vector<std::unique_ptr<runtime::Listener>> listeners_;
-    std::list<std::unique_ptr<Session>> sessions_;
+    std::list<Session> sessions_;
     bool draining_ = false;
     runtime::Gate gate_;
 };

@@ -1,0 +1,156 @@
+#include "engine/inbound/session.hpp"
+
+#include <algorithm>
+
+namespace angarium::inbound {
+namespace {
+// Strings that grew beyond this are given back when the client is idle.
+constexpr std::size_t kept_capacity = 512;
+}  // namespace
+
+Session::Session(const Services& services, std::unique_ptr<runtime::Stream> stream, bool relay)
+    : services_(services),
+      limits_(services.options.limits),
+      stream_(std::move(stream)),
+      peer_(stream_->peer().text()),
+      relay_(relay),
+      linger_([](void* self) { static_cast<Session*>(self)->stream_->abort(IoError::timed_out); }, this) {}
+
+runtime::Task<void> Session::run() {
+    replies_.text().append("220 ").append(services_.options.hostname).append(" ESMTP angarium\r\n");
+    count_reply(220);
+    gate_.hold(write_replies());
+    co_await read_commands();
+    closing_ = true;
+    transaction_.reset();
+    wake_.signal();
+    if (!input_ended_) co_await discard_input();
+    co_await gate_.closed();
+    services_.sheet.observe(metrics::Spread::session_messages, messages_);
+}
+
+runtime::Task<void> Session::read_commands() {
+    auto deadline = command_deadline();
+    while (!closing_) {
+        if (draining_) {
+            refuse(replies::going_down, Reason::draining);
+            break;
+        }
+        while (replies_.waiting() > limits_.reply_backlog && !closing_) {
+            flush();
+            co_await progress_.wait();
+        }
+        if (input_.empty()) {
+            if (!stream_->has_input()) flush();
+            release_buffers();
+            awaiting_command_ = true;
+            const auto read = co_await stream_->read(deadline);
+            awaiting_command_ = false;
+            if (may_wait_longer(read)) {
+                deadline = command_deadline();
+                continue;
+            }
+            if (!got(read)) break;
+        }
+        const auto result = lines_.next(input_);
+        if (result.kind == smtp::LineReader::Kind::need_more) continue;
+        const auto next = line(result);
+        if (next == Next::stop) break;
+        if (next == Next::data) co_await receive_data();
+        if (next == Next::bdat) co_await receive_bdat();
+        deadline = command_deadline();
+    }
+}
+
+MonoTime Session::command_deadline() const {
+    const auto patience = services_.connections.pressed()
+                              ? std::min(limits_.pressure_timeout, limits_.command_timeout)
+                              : limits_.command_timeout;
+    return services_.shard.now() + patience;
+}
+
+// The client is silent because it waits for us.
+bool Session::may_wait_longer(const IoResult<std::string_view>& read) const {
+    return !read && read.error() == IoError::timed_out && !closing_ &&
+           (replies_.slot_open() || replies_.waiting() > 0);
+}
+
+// Takes a read's result. False: there will be no more input, or none that counts.
+bool Session::got(const IoResult<std::string_view>& read) {
+    if (read) {
+        services_.sheet.add(metrics::Count::inbound_bytes, read->size());
+        if (closing_) return false;
+        input_ = *read;
+        return true;
+    }
+    if (read.error() == IoError::timed_out && !closing_) {
+        services_.sheet.add(metrics::Count::sessions_timed_out);
+        stop(replies::too_slow);
+        return false;
+    }
+    input_ended_ = true;
+    if (read.error() != IoError::end_of_stream) lost_ = true;
+    if (!closing_) services_.sheet.add(metrics::Count::sessions_lost);
+    return false;
+}
+
+// After our last reply: reads what still comes, so that closing does not destroy the reply on its way, until the client
+// has closed or the linger timer ends it.
+runtime::Task<void> Session::discard_input() {
+    for (;;) {
+        const auto read = co_await stream_->read(no_deadline);
+        if (!got(read) && input_ended_) break;
+    }
+}
+
+runtime::Task<void> Session::write_replies() {
+    while (!lost_) {
+        if (!replies_.has_ready()) {
+            if (closing_ && !replies_.slot_open()) break;
+            co_await wake_.wait();
+            continue;
+        }
+        replies_.take(out_);
+        const auto written = co_await stream_->write(out_, services_.shard.now() + limits_.write_timeout);
+        if (!written) lose();
+        progress_.signal();
+    }
+    if (lost_) co_return;
+    stream_->half_close();
+    if (!input_ended_) linger_.arm(services_.shard.timers(), services_.shard.now() + limits_.linger);
+}
+
+void Session::flush() {
+    if (replies_.has_ready()) wake_.signal();
+}
+
+// Says the last reply.
+void Session::stop(const smtp::FixedReply& last) {
+    say(last);
+    closing_ = true;
+    wake_.signal();
+}
+
+// The connection is of no more use, and nobody shall hear another word.
+void Session::lose() {
+    lost_ = closing_ = true;
+    replies_.clear();
+    stream_->abort(IoError::reset);
+    wake_.signal();
+}
+
+void Session::drain() {
+    draining_ = true;
+    if (!awaiting_command_ || closing_) return;
+    refuse(replies::going_down, Reason::draining);
+    closing_ = true;
+    wake_.signal();
+}
+
+void Session::release_buffers() {
+    if (lines_.within_line()) return;
+    lines_.release();
+    if (out_.capacity() > kept_capacity && !replies_.has_ready()) std::string().swap(out_);
+}
+
+}  // namespace angarium::inbound
