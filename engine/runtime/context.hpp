@@ -7,13 +7,15 @@
 
 namespace angarium::runtime {
 
-class FileOperations;  // file.cpp
+class FileOperations;  // file_operations.hpp
+class ListenClaims;    // listen_claims.hpp
 
 struct IoContext {
     Shard& shard;
     Ring& ring;
     ReceiveBuffers& buffers;
     FileOperations& files;
+    ListenClaims& claims;
     std::size_t open_sockets = 0;
 
     // Of the shard that runs on this thread; aborts where there is none.

@@ -7,10 +7,12 @@
 #include <cerrno>
 #include <cstring>
 #include <deque>
+#include <thread>
 #include <utility>
 
 #include <fmt/core.h>
 
+#include "engine/runtime/listen_claims.hpp"
 #include "engine/runtime/network.hpp"
 #include "engine/runtime/sockaddr.hpp"
 #include "engine/runtime/socket.hpp"
@@ -135,9 +137,13 @@ void Acceptor::refuse(int error) {
 
 class TcpListener final : public Listener {
   public:
-    TcpListener(IoContext& context, int descriptor)
-        : acceptor_(*new Acceptor(context, descriptor)), local_(local_endpoint(descriptor)) {}
-    ~TcpListener() override { acceptor_.let_go(); }
+    // `local` has been claimed.
+    TcpListener(IoContext& context, int descriptor, const Endpoint& local)
+        : acceptor_(*new Acceptor(context, descriptor)), claims_(context.claims), local_(local) {}
+    ~TcpListener() override {
+        acceptor_.let_go();
+        claims_.remove(local_);
+    }
     void close() override { acceptor_.close(); }
     const Endpoint& local() const override { return local_; }
 
@@ -148,6 +154,7 @@ class TcpListener final : public Listener {
 
   private:
     Acceptor& acceptor_;
+    ListenClaims& claims_;
     Endpoint local_;
 };
 
@@ -161,30 +168,56 @@ Error listen_error(const Endpoint& endpoint, const char* what) {
         fmt::format("cannot listen on {}: {}: {}{}", endpoint.text(), what, std::strerror(error), remedy)};
 }
 
-}  // namespace
-
-std::unique_ptr<Listener> make_tcp_listener(IoContext& context, int descriptor) {
-    return std::make_unique<TcpListener>(context, descriptor);
-}
-
-Result<std::unique_ptr<Listener>> TcpNetwork::listen(const Endpoint& endpoint) {
+// A bound socket, or an Error and errno; `shared`: with others of this user that ask for it too.
+Result<int> bound_socket(const Endpoint& endpoint, bool shared) {
     const SocketAddress address(endpoint);
     const int family = endpoint.address.is_v4() ? AF_INET : AF_INET6;
     const int descriptor = ::socket(family, SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_TCP);
     if (descriptor < 0) return std::unexpected(listen_error(endpoint, "socket"));
-    const auto fail = [&](const char* what) {
-        auto error = listen_error(endpoint, what);
-        ::close(descriptor);
-        return std::unexpected(std::move(error));
-    };
     const int on = 1;
     ::setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    if (::setsockopt(descriptor, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) != 0) return fail("SO_REUSEPORT");
+    if (shared) ::setsockopt(descriptor, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
     if (family == AF_INET6) ::setsockopt(descriptor, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
     ::setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    if (::bind(descriptor, address.get(), address.length) != 0) return fail("bind");
-    if (::listen(descriptor, backlog) != 0) return fail("listen");
-    return make_tcp_listener(context_, descriptor);
+    if (::bind(descriptor, address.get(), address.length) == 0) return descriptor;
+    const int why = errno;
+    auto error = listen_error(endpoint, "bind");
+    ::close(descriptor);
+    errno = why;
+    return std::unexpected(std::move(error));
+}
+
+// Fails when another process listens there. One that is just ending (we may be its successor) gets a moment. Blocks.
+Result<void> nobody_else_on(const Endpoint& endpoint) {
+    constexpr int attempts = 25;
+    for (int attempt = 1;; ++attempt) {
+        auto alone = bound_socket(endpoint, false);
+        if (alone) {
+            ::close(*alone);
+            return {};
+        }
+        if (attempt == attempts || errno != EADDRINUSE) return std::unexpected(std::move(alone.error()));
+        std::this_thread::sleep_for(20ms);
+    }
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Listener>> TcpNetwork::listen(const Endpoint& endpoint) {
+    const auto held = context_.claims.lock();
+    if (endpoint.port != 0 && !context_.claims.ours(endpoint)) {
+        if (auto alone = nobody_else_on(endpoint); !alone) return std::unexpected(std::move(alone.error()));
+    }
+    const auto descriptor = bound_socket(endpoint, true);
+    if (!descriptor) return std::unexpected(descriptor.error());
+    if (::listen(*descriptor, backlog) != 0) {
+        auto error = listen_error(endpoint, "listen");
+        ::close(*descriptor);
+        return std::unexpected(std::move(error));
+    }
+    const auto local = local_endpoint(*descriptor);
+    context_.claims.add(local);
+    return std::make_unique<TcpListener>(context_, *descriptor, local);
 }
 
 }  // namespace angarium::runtime

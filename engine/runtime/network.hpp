@@ -17,7 +17,4 @@ class TcpNetwork final : public Network {
     IoContext& context_;
 };
 
-// Takes over a listening TCP descriptor.
-std::unique_ptr<Listener> make_tcp_listener(IoContext& context, int descriptor);
-
 }  // namespace angarium::runtime

@@ -286,7 +286,8 @@ void Ring::submit_and_wait(Duration most) {
     }
     ++counters_.enters;
     counters_.submissions += waiting - io_uring_sq_ready(ring_.get());
-    if (result < 0 && result != -ETIME && result != -EINTR && result != -EAGAIN && result != -EBUSY && result != -ENOMEM)
+    if (result < 0 && result != -ETIME && result != -EINTR && result != -EAGAIN && result != -EBUSY &&
+        result != -ENOMEM)
         fatal("waiting", -result);
 }
 

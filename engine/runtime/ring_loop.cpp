@@ -48,7 +48,7 @@ RingLoop::RingLoop(RingShards& set, ShardId id, unsigned shards, Clock& clock, s
       ring_(std::move(ring)),
       buffers_(*ring_, options.receive_buffers, options.receive_buffer_size),
       files_(*ring_),
-      context_{*this, *ring_, buffers_, files_},
+      context_{*this, *ring_, buffers_, files_, set.claims},
       network_(context_),
       poller_(context_),
       mailbox_(shards),

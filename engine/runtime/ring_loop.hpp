@@ -11,6 +11,7 @@
 #include "engine/runtime/context.hpp"
 #include "engine/runtime/file_operations.hpp"
 #include "engine/runtime/file_system.hpp"
+#include "engine/runtime/listen_claims.hpp"
 #include "engine/runtime/mailbox.hpp"
 #include "engine/runtime/network.hpp"
 #include "engine/runtime/poll.hpp"
@@ -46,6 +47,7 @@ class Ending {
 struct RingShards {
     std::vector<std::unique_ptr<RingLoop>> loops;
     Ending ending;
+    ListenClaims claims;
     std::atomic<bool> stopping{false};
     explicit RingShards(unsigned shards) : ending(shards) {}
 };

@@ -1,6 +1,9 @@
 // Listening and connecting.
 #include <sys/resource.h>
 
+#include <atomic>
+#include <thread>
+
 #include "tests/unit/runtime/fixture.hpp"
 
 namespace angarium::runtime {
@@ -161,6 +164,27 @@ TEST(Network, ShardsShareAPort) {
     on_shards(3, [&shared](RingShard& shard) { return shared_port(shared, shard); });
     EXPECT_EQ(shared.served, 100u);
 }
+
+// Another process of the same user could join our port: the first listener finds it out.
+Task<void> listen_beside(Endpoint taken, RingShard& shard) {
+    const auto listener = shard.network().listen(taken);
+    EXPECT_FALSE(listener.has_value());
+    if (!listener) {
+        EXPECT_NE(listener.error().text.find("another program listens there"), std::string::npos);
+    }
+    co_return;
+}
+Task<void> two_sets_on_one_port(RingShard& shard) {
+    auto listener = shard.network().listen(any_port);
+    const auto taken = (*listener)->local();
+    auto again = shard.network().listen(taken);  // this process's own shards may
+    EXPECT_TRUE(again.has_value());
+    std::thread([taken] {
+        on_shard([taken](RingShard& other) { return listen_beside(taken, other); });
+    }).join();
+    co_return;
+}
+TEST(Network, AnotherProgramOnThePort) { on_shard(two_sets_on_one_port); }
 
 TEST(Network, ListenErrorsNameTheRemedy) {
     on_shard([](RingShard& shard) -> Task<void> {
