@@ -16,7 +16,7 @@ def test_address_instead_of_mx(start):
         client.mail("", ["b@nothing.test"], b"Subject: x\r\n\r\ny\r\n")
     (stored,) = sink.wait_messages(1)
     assert stored["to"] == ["b@plain.test"]
-    event = relay.wait_log(lambda e: e["event"] == "failure")
+    event = relay.wait_log(lambda e: e["type"] == "failure")
     assert event["recipient"] == "b@nothing.test" and event["status"].startswith("5."), event
     relay.stop()
 

@@ -13,7 +13,7 @@ def test_null_mx_fails_and_bounces(start):
     with RawClient(relay.smtp) as client:
         client.command("EHLO client.test")
         client.mail("a@source.test", ["b@nomail.test"], b"Subject: x\r\n\r\ny\r\n")
-    event = relay.wait_log(lambda e: e["event"] == "failure")
+    event = relay.wait_log(lambda e: e["type"] == "failure")
     assert event["recipient"] == "b@nomail.test" and event["status"] == "5.1.10", event
     (bounce,) = sink.wait_messages(1)
     assert bounce["from"] == "" and bounce["to"] == ["a@source.test"] and "5.1.10" in bounce["body"]

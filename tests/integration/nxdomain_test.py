@@ -17,7 +17,7 @@ def test_nxdomain_fails_and_bounces(start, resolver):
     with RawClient(relay.smtp) as client:
         client.command("EHLO client.test")
         client.mail("a@source.test", ["b@gone.test", "c@good.test"], b"Subject: x\r\n\r\ny\r\n")
-    event = relay.wait_log(lambda e: e["event"] == "failure")
+    event = relay.wait_log(lambda e: e["type"] == "failure")
     assert event["recipient"] == "b@gone.test" and event["status"].startswith("5.1"), event
     stored = {m["to"][0]: m for m in sink.wait_messages(2)}
     assert sorted(stored) == ["a@source.test", "c@good.test"]

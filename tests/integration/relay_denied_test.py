@@ -21,7 +21,7 @@ def test_strangers_may_not_relay(start, networks):
             client.command(f"RCPT TO:<{trick}>", 550, "5.7.1")
         client.send("DATA")
         assert client.reply().code in (503, 554)
-    event = relay.wait_log(lambda e: e["event"] == "rejection")
+    event = relay.wait_log(lambda e: e["type"] == "rejection")
     assert event["code"] == 550
     assert relay.received() == 0 and not sink.messages()
     relay.stop()

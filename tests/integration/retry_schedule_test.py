@@ -17,8 +17,8 @@ def test_intervals_grow_to_the_cap(start, relay_to):
         client.mail("a@source.test", ["b@destination.test"], LETTER)
     (stored,) = sink.wait_messages(1, 30)
     assert stored["to"] == ["b@destination.test"]
-    relay.wait_log(lambda e: e["event"] == "delivery")
-    attempts = [e for e in relay.log() if e["event"] in ("transient_failure", "delivery")]
+    relay.wait_log(lambda e: e["type"] == "delivery")
+    attempts = [e for e in relay.log() if e["type"] in ("transient_failure", "delivery")]
     assert [e["attempt"] for e in attempts] == [1, 2, 3, 4, 5]
     assert all(e["code"] == 451 and e["status"] == "4.7.1" for e in attempts[:4]), attempts
     times = [timestamp(e) for e in attempts]
@@ -38,7 +38,7 @@ def test_expiry_bounces(start, relay_to):
     (bounce,) = sink.wait_messages(1, 30)
     assert bounce["from"] == "" and bounce["to"] == ["a@source.test"]
     assert "mailbox full" in bounce["body"]
-    event = relay.wait_log(lambda e: e["event"] == "expiration")
+    event = relay.wait_log(lambda e: e["type"] == "expiration")
     assert event["recipient"] == "b@destination.test"
     assert relay.metrics().total("angarium_recipients_expired_total") == 1
     relay.stop()

@@ -20,7 +20,7 @@ def test_deferred(start, rcode):
     names = start(BrokenNames, rcode)
     relay = start(Relay, {"dns": {"servers": [names.address], "timeout": "500ms", "tries": 2}, "queue": RETRY})
     send(relay)
-    event = relay.wait_log(lambda e: e["event"] == "transient_failure")
+    event = relay.wait_log(lambda e: e["type"] == "transient_failure")
     assert event["code"] == 0 and event["status"].startswith("4.4"), event
     assert relay.metrics().total("angarium_recipients_failed_total") == 0
     assert names.questions >= 1
@@ -34,7 +34,7 @@ def test_deferred_behind_a_resolver_and_delivered_when_names_are_back(start):
     relay = start(Relay, {"delivery": {"port": sink.port}, "queue": RETRY,
                           "dns": {"servers": [resolver.address], "timeout": "1s", "tries": 2}})
     send(relay)
-    relay.wait_log(lambda e: e["event"] == "transient_failure")
+    relay.wait_log(lambda e: e["type"] == "transient_failure")
     relay.stop()
     names = start(Nsd, {"test": "good MX 10 h1\nh1 A 127.0.0.1\n"})
     relay.config["dns"]["servers"] = [names.address]

@@ -35,7 +35,7 @@ def test_soft_rejects_are_deferred(start, relay_to, stage):
     sink = start(SmtpSink, "-r", stage)
     relay = relay_to(sink.address, **SLOW_RETRY)
     send(relay, 3)
-    event = relay.wait_log(lambda e: e["event"] == "transient_failure")
+    event = relay.wait_log(lambda e: e["type"] == "transient_failure")
     assert event["code"] == 450, event
     assert relay.delivered() == 0 and relay.metrics().total("angarium_recipients_failed_total") == 0
     relay.stop()
@@ -47,7 +47,7 @@ def test_hard_rejects_fail(start, relay_to, stage):
     relay = relay_to(sink.address, **SLOW_RETRY)
     send(relay, 3, sender="")
     wait_until(lambda: relay.metrics().total("angarium_recipients_failed_total") == 3, what="three failures")
-    event = relay.wait_log(lambda e: e["event"] == "failure")
+    event = relay.wait_log(lambda e: e["type"] == "failure")
     assert event["code"] == 500, event
     assert relay.metrics().total("angarium_bounces_total") == 0, "the null sender gets no bounce"
     relay.stop()
@@ -59,7 +59,7 @@ def test_disconnects_are_deferred(start, relay_to, option, stage):
     sink = start(SmtpSink, option, stage)
     relay = relay_to(sink.address, **SLOW_RETRY)
     send(relay, 3)
-    event = relay.wait_log(lambda e: e["event"] == "transient_failure")
+    event = relay.wait_log(lambda e: e["type"] == "transient_failure")
     assert event["code"] == (421 if option == "-Q" else 0), event
     assert relay.delivered() == 0 and relay.metrics().total("angarium_recipients_failed_total") == 0
     relay.stop()
@@ -79,6 +79,6 @@ def test_delay_beyond_the_timeout_is_deferred(start, relay_to):
     sink = start(SmtpSink, "-W", "MAIL:60")
     relay = relay_to(sink.address, delivery={"timeouts": {"command": "1s"}}, **SLOW_RETRY)
     send(relay, 1)
-    event = relay.wait_log(lambda e: e["event"] == "transient_failure")
+    event = relay.wait_log(lambda e: e["type"] == "transient_failure")
     assert event["code"] == 0 and "4.4" in event["status"], event
     relay.stop(within=60)

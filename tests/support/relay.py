@@ -173,11 +173,13 @@ class Relay:
         wait_until(lambda: self.delivered() >= recipients, within, f"{recipients} delivered recipients")
 
     def log(self) -> list[dict]:
-        """The delivery logs' complete lines so far, all shards'."""
+        """The delivery logs' complete lines so far, all shards'. What `response` holds stands in the event itself, too."""
         events = []
         for path in self.log_files():
             text = path.read_bytes().decode()
-            events += [json.loads(line) for line in text[:text.rfind("\n") + 1].splitlines()]
+            for line in text[:text.rfind("\n") + 1].split("\n")[:-1]:
+                event = json.loads(line)
+                events.append({"code": 0, **event.get("response", {}), **event})
         return events
 
     def log_files(self) -> list[Path]:

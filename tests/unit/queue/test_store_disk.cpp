@@ -13,11 +13,13 @@
 #include "queue/store.hpp"
 #include "tests/unit/queue/place.hpp"
 #include "tests/unit/queue/samples.hpp"
+#include "tests/unit/queue/store_steps.hpp"
 
 namespace angarium::queue {
 namespace {
 
 using namespace samples;
+using namespace steps;
 
 std::unique_ptr<Store> open(const std::string& path, std::chrono::milliseconds reclaim_every = 30'000ms) {
     StoreOptions options;
@@ -27,44 +29,6 @@ std::unique_ptr<Store> open(const std::string& path, std::chrono::milliseconds r
     auto opened = open_rocks_store(options);
     EXPECT_TRUE(opened) << opened.error().text;
     return std::move(*opened);
-}
-
-StoreMeta two_shards() {
-    StoreMeta meta;
-    meta.shards = 2;
-    meta.tails = {0, 0};
-    return meta;
-}
-
-std::string domain_of(unsigned shard) { return "shard" + std::to_string(shard) + ".example"; }
-
-// Batch number `step` of a shard: puts message `step`, ends message step-10, moves the tail to `step`. So after any prefix
-// of the batches the messages (tail-10, tail] are there, and no other.
-StoreBatch step_of(unsigned shard, std::uint64_t step) {
-    StoreBatch batch;
-    const auto recipient = "x@" + domain_of(shard);
-    batch.survivors.push_back(survivor(id(step, shard), {recipient}, std::string(9000, 'b')));
-    if (step > 10)
-        batch.effects.push_back(outcome(facts(id(step - 10, shard), {recipient}), {}, Verdict::delivered));
-    batch.tail = {static_cast<ShardId>(shard), step};
-    return batch;
-}
-
-void expect_prefix(Store& store) {
-    for (unsigned shard = 0; shard < 2; ++shard) {
-        const auto tail = store.meta().tails[shard];
-        const auto loaded = store.load_ready({"default", domain_of(shard)}, MessageId(), 1000);
-        ASSERT_TRUE(loaded);
-        ASSERT_EQ(loaded->entries.size(), std::min<std::uint64_t>(tail, 10)) << "tail " << tail;
-        for (std::size_t i = 0; i < loaded->entries.size(); ++i) {
-            const auto number = tail - (loaded->entries.size() - 1 - i);
-            EXPECT_EQ(loaded->entries[i].facts.id, id(number, shard));
-            EXPECT_TRUE(store.read_body(id(number, shard), 0));
-        }
-        if (tail > 10) {
-            EXPECT_FALSE(store.read_body(id(tail - 10, shard), 0));
-        }
-    }
 }
 
 // Not a test by itself: the process that the next test kills. Two threads apply, a third flushes and says what is safe.
