@@ -275,6 +275,7 @@ void Destination::fail(Verdict verdict, const Reason& reason) {
     }
     if (ready() == 0) return;
     ++failures_;
+    last_reason_ = reason.text;
     expiring_ = reason;
     expire_or_back_off();
 }
@@ -311,6 +312,7 @@ void Destination::back_off(std::chrono::milliseconds delay) {
 
 void Destination::reached() {
     failures_ = 0;
+    last_reason_.clear();
     if (std::exchange(probing_, false)) owner_.touch(*this);
     expiring_.reset();
 }

@@ -253,6 +253,12 @@ runtime::Task<void> Origin::answer(std::unique_ptr<BodyCall> call) {
     shard_.send(owner, std::move(call));
 }
 
+std::vector<std::pair<DestinationName, std::size_t>> Origin::young_by_destination() {
+    std::vector<std::pair<DestinationName, std::size_t>> out;
+    young_.each_destination([&](const OriginDestination& destination) { out.emplace_back(destination.name, destination.users); });
+    return out;
+}
+
 // ---- deferrals of young deliveries -----------------------------------------------------------------------------------
 
 void Origin::defer(Young& message, std::uint32_t delivery) {

@@ -67,6 +67,8 @@ class Origin final : public Intake {
     void announce_all();
     void publish_room();
     std::size_t young_messages() const { return young_.size(); }
+    // For people: young deliveries by destination.
+    std::vector<std::pair<DestinationName, std::size_t>> young_by_destination();
     // Waits until everything is recorded and nothing is under way. Intake and attempts have ended before.
     runtime::Task<void> close();
 

@@ -238,6 +238,24 @@ void Owner::noticed(const DestinationName& name, Place place, const MessageId& i
     destination(name).in_store(place, id);
 }
 
+std::vector<Owner::Report> Owner::report() const {
+    std::vector<Report> out;
+    out.reserve(destinations_.size());
+    for (const auto& [name, destination] : destinations_) {
+        Report line;
+        line.name = name;
+        line.ready = destination->ready();
+        line.attempting = destination->taken_;
+        line.in_store = destination->store_ready_ || destination->next_due_.has_value();
+        if (destination->backing_off_)
+            line.backing_off = std::chrono::ceil<std::chrono::milliseconds>(destination->until_ - shard_.now());
+        line.failures = destination->failures_;
+        line.last_reason = destination->last_reason_;
+        out.push_back(std::move(line));
+    }
+    return out;
+}
+
 // ---- the end -----------------------------------------------------------------------------------------------------------
 
 void Owner::stop() {

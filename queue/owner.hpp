@@ -67,6 +67,17 @@ class Owner final : public Outlet {
     runtime::Task<void> close();
     std::size_t held() const { return held_; }
 
+    // For people: what each destination is doing.
+    struct Report {
+        DestinationName name;
+        std::size_t ready = 0, attempting = 0;
+        bool in_store = false;  // more of it waits in the store
+        std::optional<std::chrono::milliseconds> backing_off;  // until the next attempt
+        std::uint32_t failures = 0;
+        std::string last_reason;
+    };
+    std::vector<Report> report() const;
+
   private:
     friend class Destination;
     class LoadJob;

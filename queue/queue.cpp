@@ -69,6 +69,8 @@ QueueSet::QueueSet(QueueOptions options, unsigned shards, runtime::FileSystem& f
       queues_(shards),
       room_(shards) {
     for (auto& room : room_) room = true;
+    for (unsigned shard = 0; shard < shards_; ++shard)
+        bodies_.push_back(std::make_shared<MemoryAccount>(options_.body_memory / shards_));
 }
 
 QueueSet::~QueueSet() = default;
@@ -96,7 +98,8 @@ std::string QueueSet::journal_directory(unsigned shard) const {
 // Sixteen segments or more, each small enough that retiring one is quick and large enough that a flush a segment is cheap.
 std::uint64_t QueueSet::segment_bytes() const {
     constexpr std::uint64_t step = max_group_bytes, least = 8u << 20, most = 64u << 20;
-    return std::clamp(options_.journal_bytes / shards_ / 16 / step * step, least, most);
+    const auto wanted = options_.segment_bytes != 0 ? options_.segment_bytes : options_.journal_bytes / shards_ / 16;
+    return std::clamp(wanted / step * step, least, most);
 }
 
 unsigned QueueSet::segments() const {
@@ -184,7 +187,7 @@ Result<void> QueueSet::start(runtime::Shard& shard) {
     };
     queue->writer_ = std::make_unique<StoreWriter>(*store_, appliers_, sheet);
     queue->writer_->on_failure = options_.alarm;
-    const auto bodies = std::make_shared<MemoryAccount>(options_.body_memory / shards_);
+    const auto& bodies = bodies_[number];
     OriginLimits limits;
     limits.young_messages = options_.young_messages / shards_;
     limits.settle_reserve = std::min<std::uint64_t>(16u << 20, segment_bytes() / 2);
@@ -204,6 +207,12 @@ Result<void> QueueSet::start(runtime::Shard& shard) {
 void QueueSet::begin(runtime::Shard& shard) {
     of(shard.id()).origin().announce_all();
     if (index(shard.id()) == 0) finding_.hold(find_stored());
+}
+
+std::size_t QueueSet::body_bytes() const {
+    std::size_t sum = 0;
+    for (const auto& account : bodies_) sum += account->used();
+    return sum;
 }
 
 bool QueueSet::may_attempt() const {

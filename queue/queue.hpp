@@ -33,6 +33,7 @@ struct QueueOptions {
     std::string log_directory;               // of the delivery log; empty: none is kept
     std::string hostname;                    // in bounces
     std::uint64_t journal_bytes = 1u << 30;  // all shards together
+    std::uint64_t segment_bytes = 0;        // of one journal file; 0: a sixteenth of a shard's journal
     std::size_t body_memory = 256u << 20;    // bytes of bodies in memory, all shards together
     std::size_t store_memory = 256u << 20;   // bytes of RocksDB's cache and memtables
     RetryOptions retry;
@@ -81,7 +82,9 @@ class QueueSet {
 
     Queue& of(ShardId shard) { return *queues_[index(shard)]; }
     Queue& here() { return of(runtime::Shard::current().id()); }
+    bool started(ShardId shard) const { return queues_[index(shard)] != nullptr; }
     Store& store() { return *store_; }
+    std::size_t body_bytes() const;  // any thread
 
     // For the queues themselves.
     std::uint8_t store_id() const { return meta_.store_id; }
@@ -115,6 +118,7 @@ class QueueSet {
     metrics::Registry& registry_;
     StoreMeta meta_;
     std::vector<std::unique_ptr<Queue>> queues_;
+    std::vector<std::shared_ptr<MemoryAccount>> bodies_;  // per shard
     std::vector<std::atomic<bool>> room_;
     std::atomic<bool> stopping_ = false;
     runtime::Gate finding_;  // shard 0's

@@ -35,6 +35,7 @@ struct StoreOptions {
         256u << 20;  // bytes: block cache and memtables together (WriteBufferManager charges the cache)
     int background_threads = 2;              // flushes and compactions
     std::function<void(std::string)> alarm;  // an error of the disk, in words; called on any thread
+    std::string file_system;                 // by RocksDB's name for it; empty: the system's. For fault tests
     std::chrono::milliseconds reclaim_every{30'000};  // how often to look whether removed bodies are worth compacting
 };
 

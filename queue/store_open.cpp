@@ -106,6 +106,7 @@ rocksdb::ColumnFamilyOptions family_options(Family family, const StoreOptions& o
 
 rocksdb::DBOptions database_options(const StoreOptions& options, Rocks& rocks) {
     rocksdb::DBOptions made;
+    if (rocks.env) made.env = rocks.env.get();
     made.create_if_missing = true;
     made.create_missing_column_families = true;
     made.paranoid_checks = true;
@@ -148,6 +149,15 @@ std::uint32_t stored_format(const std::string& path) {
     for (auto* handle : handles) db->DestroyColumnFamilyHandle(handle);
     delete db;
     return format;
+}
+
+Result<void> use_file_system(const std::string& name, Rocks& rocks) {
+    if (name.empty()) return {};
+    std::shared_ptr<rocksdb::FileSystem> files;
+    const auto status = rocksdb::FileSystem::CreateFromString(rocksdb::ConfigOptions(), name, &files);
+    if (!status.ok()) return failure(fmt::format("no file system '{}': {}", name, status.ToString()));
+    rocks.env = rocksdb::NewCompositeEnv(files);
+    return {};
 }
 
 std::string open_error(const std::string& path, const rocksdb::Status& status) {
@@ -241,6 +251,7 @@ Result<std::unique_ptr<Rocks>> open_rocks(const StoreOptions& options, std::uint
                         options.path, stored, format));
 
     auto rocks = std::make_unique<Rocks>(options.alarm);
+    if (auto used = use_file_system(options.file_system, *rocks); !used) return std::unexpected(used.error());
     rocks->cache = rocksdb::NewLRUCache(options.memory);
     rocksdb::Env::Default()->SetBackgroundThreads(options.background_threads, rocksdb::Env::LOW);
     std::vector<rocksdb::ColumnFamilyDescriptor> wanted;

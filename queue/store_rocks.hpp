@@ -20,6 +20,7 @@ namespace rocksdb {
 class Cache;
 class ColumnFamilyHandle;
 class DB;
+class Env;
 class Status;
 }  // namespace rocksdb
 
@@ -74,6 +75,7 @@ struct Rocks {
 
     std::shared_ptr<StoreHealth> health;
     std::shared_ptr<rocksdb::Cache> cache;  // also charged with the memtables
+    std::shared_ptr<rocksdb::Env> env;      // null: the default one
     rocksdb::DB* db = nullptr;
     std::array<rocksdb::ColumnFamilyHandle*, families> handles{};
 };

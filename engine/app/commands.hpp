@@ -1,0 +1,16 @@
+// The program's commands, one function each; main.cpp parses what they are given. Results go to standard output, diagnostics
+// to standard error. The return value is the exit code (sysexits where they fit).
+#pragma once
+
+#include <string>
+
+namespace angarium::app {
+
+inline constexpr int exit_ok = 0, exit_usage = 64, exit_unavailable = 69, exit_temporary = 75, exit_config = 78;
+
+int serve_command(const std::string& config_file, bool repair_journal);
+int check_command(const std::string& config_file);
+int queue_summary_command(const std::string& config_file, bool json);
+int version_command();
+
+}  // namespace angarium::app

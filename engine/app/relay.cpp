@@ -1,0 +1,323 @@
+#include "engine/app/relay.hpp"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <fstream>
+#include <mutex>
+
+#include "dns/cares_lookup.hpp"
+#include "dns/own_endpoints.hpp"
+#include "dns/resolver.hpp"
+#include "engine/app/commands.hpp"
+#include "engine/app/diagnostics.hpp"
+#include "engine/app/http_health.hpp"
+#include "engine/app/http_server.hpp"
+#include "engine/app/queue_page.hpp"
+#include "engine/app/rendezvous.hpp"
+#include "engine/app/settings.hpp"
+#include "engine/inbound/server.hpp"
+#include "engine/outbound/dispatcher.hpp"
+#include "engine/runtime/signals.hpp"
+#include "queue/queue.hpp"
+
+namespace angarium::app {
+
+using metrics::Count;
+using metrics::Level;
+
+namespace {
+
+double resident_bytes() {
+    std::ifstream statm("/proc/self/statm");
+    double size = 0, resident = 0;
+    statm >> size >> resident;
+    return resident * static_cast<double>(::sysconf(_SC_PAGESIZE));
+}
+
+class Relay {
+  public:
+    Relay(Config config, runtime::ShardSet& shards)
+        : config_(std::move(config)), shards_(shards), registry_(shards.size()),
+          appliers_(runtime::make_thread_workers(1, "store-write")),
+          readers_(runtime::make_thread_workers(config_.runtime.storage_threads, "store-read")), prepared_(shards),
+          bound_(shards), started_(shards), drained_(shards), closed_(shards), ended_(shards),
+          connections_(config_.limits.connections, config_.limits.connections_per_address),
+          slots_(shards.size(), outbound::SlotLimits{config_.delivery.connections_at_start, config_.delivery.connections_per_site}),
+          inbound_(inbound_options(config_)), stop_events_(shards.size()) {}
+
+    Result<void> open(bool repair) {
+        store_memory_ = memory_shares(config_).store;
+        auto store = queue::open_rocks_store(store_options(config_, [this](std::string text) { alarm(std::move(text)); }));
+        if (!store) return std::unexpected(store.error());
+        auto options = queue_options(config_);
+        options.repair_journal = repair;
+        options.alarm = [this](std::string text) { alarm(std::move(text)); };
+        auto set = queue::QueueSet::open(std::move(options), shards_.size(), shards_.files(), std::move(*store), *appliers_,
+                                         *readers_, registry_);
+        if (!set) return std::unexpected(set.error());
+        queues_ = std::move(*set);
+        publish_gauges();
+        return {};
+    }
+
+    int run() {
+        shards_.run([this](runtime::RingShard& shard) { return shard_main(shard); });
+        if (!trouble_.empty()) {
+            say_error(trouble_);
+            return exit_config;
+        }
+        return given_up_ ? exit_temporary : exit_ok;
+    }
+
+  private:
+    // What one shard has besides its queue.
+    struct Parts {
+        std::unique_ptr<inbound::Server> server;
+        std::unique_ptr<dns::Lookup> lookup;
+        std::unique_ptr<dns::Resolver> resolver;
+        std::unique_ptr<outbound::Dispatcher> dispatcher;
+    };
+
+    runtime::Task<void> shard_main(runtime::RingShard& shard) {
+        Parts parts;
+        const bool first = index(shard.id()) == 0;
+        if (first) {
+            const auto prepared = co_await queues_->prepare(shard);
+            note(prepared);
+        }
+        co_await prepared_.meet(shard.id());
+        if (!failed_) note(queues_->start(shard));
+        if (!failed_) note(make_parts(shard, parts));
+        if (first && !failed_) note(listen(parts));
+        co_await bound_.meet(shard.id());
+        if (!first && !failed_) note(parts.server->listen(addresses_));
+        if (!failed_) note(make_outbound(shard, parts));
+        co_await started_.meet(shard.id());
+        if (failed_) {
+            co_await give_up(shard, parts);
+            co_return;
+        }
+        queues_->begin(shard);
+        parts.server->start();
+        if (first) co_await attend(shard);
+        else co_await stop_events_[index(shard.id())].wait();
+        co_await stop(shard, parts);
+    }
+
+    Result<void> make_parts(runtime::RingShard& shard, Parts& parts) {
+        auto& queue = queues_->of(shard.id());
+        inbound::RejectionLog rejected;
+        if (auto* log = queue.log())
+            rejected = [log](const inbound::Rejection& rejection) {
+                log->rejection({std::string(rejection.peer), std::string(rejection.helo), std::string(rejection.sender),
+                                std::string(rejection.recipient), rejection.code, std::string(rejection.reply)},
+                               rejection.at);
+            };
+        parts.server = std::make_unique<inbound::Server>(
+            inbound::Services{shard, queue.intake(), registry_.sheet(shard.id()), connections_, inbound_, std::move(rejected)},
+            shard.network());
+        return {};
+    }
+
+    // Shard 0 binds first; the others take the ports that it got.
+    Result<void> listen(Parts& parts) {
+        if (auto bound = parts.server->listen(); !bound) return bound;
+        addresses_ = parts.server->addresses();
+        return {};
+    }
+
+    Result<void> make_outbound(runtime::RingShard& shard, Parts& parts) {
+        auto options = dns_options(config_);
+        options.route.own_endpoints = dns::expand_wildcards(addresses_);
+        auto lookup = dns::make_cares_lookup(shard, shard.poller(), options.lookup);
+        if (!lookup) return std::unexpected(lookup.error());
+        parts.lookup = std::move(*lookup);
+        auto& sheet = registry_.sheet(shard.id());
+        parts.resolver = std::make_unique<dns::Resolver>(shard, *parts.lookup, sheet, std::move(options));
+        auto& queue = queues_->of(shard.id());
+        parts.dispatcher = std::make_unique<outbound::Dispatcher>(shard, shard.network(), *parts.resolver, queue.outlet(), slots_,
+                                                                  sheet, outbound_options(config_));
+        queue.owner().carry_with(*parts.dispatcher);
+        return {};
+    }
+
+    // Shard 0 while mail flows: HTTP, and the signals.
+    runtime::Task<void> attend(runtime::RingShard& shard) {
+        HealthPages health(registry_, [this]() -> std::optional<std::string> {
+            if (draining_) return "draining";
+            if (journal_failed()) return "the journal failed: see the log";
+            return std::nullopt;
+        });
+        QueuePage queue_page(shards_, *queues_, *readers_);
+        HttpRouter router;
+        health.add_to(router);
+        router.add("/queue", "GET, HEAD", queue_page);
+        std::unique_ptr<HttpServer> http;
+        auto signals = runtime::SignalReader::open(shard.poller());
+        if (!signals) note(std::unexpected(signals.error()));
+        if (config_.http.address && !failed_) {
+            HttpLimits limits;
+            limits.connections = config_.http.connections;
+            auto server = HttpServer::listen(shard, shard.network(), *config_.http.address, router, limits,
+                                             registry_.sheet(shard.id()));
+            if (server) http = std::move(*server);
+            else note(std::unexpected(server.error()));
+        }
+        if (!failed_) {
+            if (http) {
+                http->start();
+                std::ofstream(control_file(config_)) << http->local().text() << "\n";
+            }
+            for (const auto& address : addresses_) announce("listening smtp " + address.text());
+            if (http) announce("listening http " + http->local().text());
+            registry_.sheet(shard.id()).set(Level::ready, 1);
+            announce("ready");
+            co_await wait_for_stop(**signals);
+            registry_.sheet(shard.id()).set(Level::ready, 0);
+        }
+        draining_ = true;
+        deadline_ = shard.now() + config_.runtime.drain;
+        for (unsigned other = 1; other < shards_.size(); ++other)
+            shards_.call(ShardId{static_cast<std::uint8_t>(other)}, [this, other] { stop_events_[other].signal(); });
+        std::remove(control_file(config_).c_str());
+        if (signals) (*signals)->close();
+        if (http) co_await http->stop();
+    }
+
+    runtime::Task<void> wait_for_stop(runtime::SignalReader& signals) {
+        while (true) {
+            const auto signal = co_await signals.next();
+            if (signal && *signal == runtime::Signal::reload) {
+                say_warning("HUP: the configuration cannot be reloaded yet; restart to change it (mail waits meanwhile)");
+                continue;
+            }
+            say_info("stopping: no new mail, attempts under way are finished");
+            co_return;
+        }
+    }
+
+    // Intake first, then what is under way, then what must be recorded.
+    runtime::Task<void> stop(runtime::RingShard& shard, Parts& parts) {
+        auto& queue = queues_->of(shard.id());
+        parts.server->drain();
+        runtime::Timer hurry([](void* server) { static_cast<inbound::Server*>(server)->abort(); }, parts.server.get());
+        hurry.arm(shard.timers(), deadline_);
+        co_await parts.server->closed();
+        hurry.disarm();
+        queue.origin().stop_intake();
+        queue.owner().stop();
+        co_await parts.dispatcher->drain(deadline_);
+        parts.lookup->cancel();
+        co_await parts.resolver->stop();
+        co_await drained_.meet(shard.id());
+        if (queue.journal_failed()) abandon();  // what is in flight can never be recorded: the next start sorts it out
+        co_await queues_->close_owner(shard);
+        co_await closed_.meet(shard.id());
+        co_await queues_->close_origin(shard);
+        co_await ended_.meet(shard.id());
+        parts.dispatcher.reset();
+        parts.resolver.reset();
+        parts.lookup.reset();
+        parts.server.reset();
+        if (queue.journal_failed()) given_up_ = true;
+    }
+
+    // Something could not be started: undo what was.
+    runtime::Task<void> give_up(runtime::RingShard& shard, Parts& parts) {
+        if (parts.server) {
+            parts.server->drain();
+            co_await parts.server->closed();
+        }
+        if (parts.dispatcher) co_await parts.dispatcher->drain(shard.now());
+        if (parts.lookup) parts.lookup->cancel();
+        if (parts.resolver) co_await parts.resolver->stop();
+        if (queues_->started(shard.id())) {
+            co_await queues_->close_owner(shard);
+            co_await queues_->close_origin(shard);
+        }
+    }
+
+    [[noreturn]] static void abandon() {
+        say_error("stopped after a journal failure; mail without its 250 was not accepted, all other mail is on disk");
+        std::_Exit(exit_temporary);
+    }
+
+    void note(const Result<void>& result) {
+        if (result) return;
+        const std::scoped_lock lock(trouble_mutex_);
+        if (trouble_.empty()) trouble_ = result.error().text;
+        failed_ = true;
+    }
+
+    void alarm(std::string text) { say_error(text); }
+    bool journal_failed() const {
+        for (unsigned shard = 0; shard < shards_.size(); ++shard)
+            if (registry_.sheet(ShardId{static_cast<std::uint8_t>(shard)}).value(Level::journal_failed) != 0) return true;
+        return false;
+    }
+
+    void publish_gauges() {
+        registry_.build(ANGARIUM_VERSION, ANGARIUM_COMPILER);
+        registry_.gauge(Level::memory_resident, resident_bytes);
+        registry_.gauge(Level::memory_budget, [bytes = config_.limits.memory.count] { return static_cast<double>(bytes); });
+        registry_.gauge(Level::disk_free, [this] {
+            const auto bytes = shards_.files().free_bytes(config_.queue.path);
+            return bytes ? static_cast<double>(*bytes) : 0.0;
+        });
+        registry_.gauge(Level::young_bytes, [this] { return static_cast<double>(queues_->body_bytes()); });
+        registry_.gauge(Level::memory_used, [this] {
+            return static_cast<double>(queues_->body_bytes() + queues_->store().totals().memory_bytes);
+        });
+        registry_.gauge(Level::deliveries_stored, [this] {
+            const auto totals = queues_->store().totals();
+            return static_cast<double>(totals.ready + totals.deferred);
+        });
+        registry_.gauge(Level::start_time, [start = static_cast<double>(::time(nullptr))] { return start; });
+    }
+
+    const Config config_;
+    runtime::ShardSet& shards_;
+    metrics::Registry registry_;
+    std::unique_ptr<runtime::Workers> appliers_, readers_;
+    std::unique_ptr<queue::QueueSet> queues_;
+    Rendezvous prepared_, bound_, started_, drained_, closed_, ended_;
+    inbound::Connections connections_;
+    outbound::SlotSet slots_;
+    const inbound::Options inbound_;
+    std::vector<Endpoint> addresses_;  // what the listeners got
+    std::deque<runtime::Event> stop_events_;
+    std::atomic<bool> draining_ = false, failed_ = false, given_up_ = false;
+    MonoTime deadline_{};
+    std::size_t store_memory_ = 0;
+    std::mutex trouble_mutex_;
+    std::string trouble_;
+};
+
+}  // namespace
+
+std::string control_file(const Config& config) { return config.queue.path + "/control"; }
+
+int run_relay(RelayOptions options) {
+    if (auto kernel = runtime::probe_kernel(); !kernel) {
+        say_error(kernel.error().text);
+        return exit_unavailable;
+    }
+    runtime::block_service_signals();
+    runtime::SystemClock clock;
+    auto shards = runtime::ShardSet::create(options.config.runtime.shards, clock, runtime::RingOptions{}, options.config.runtime.pin);
+    if (!shards) {
+        say_error(shards.error().text);
+        return exit_unavailable;
+    }
+    Relay relay(std::move(options.config), **shards);
+    if (auto opened = relay.open(options.repair_journal); !opened) {
+        say_error(opened.error().text);
+        return exit_config;
+    }
+    return relay.run();
+}
+
+}  // namespace angarium::app
