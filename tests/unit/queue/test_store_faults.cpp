@@ -106,7 +106,9 @@ TEST_F(StoreFaults, AFullDiskIsWaitedFor) {
     waiting.join();
     EXPECT_EQ(alarms().size(), 2u);
     EXPECT_TRUE(store_->flush());
+    store_.reset();
     store_ = open(place_.path("store"), {});
+    ASSERT_TRUE(store_);
     EXPECT_EQ(store_->meta().tails[0], 21u);
     expect_prefix(*store_);
 }
@@ -135,6 +137,7 @@ TEST_F(StoreFaults, AnErrorOfTheDiskIsFinal) {
     Random random(1);
     disk_->image(place_.path("store"), place_.path("image"), random);
     const auto image = open(place_.path("image"), {});
+    ASSERT_TRUE(image);
     EXPECT_GE(image->meta().tails[0], 15u);
     expect_prefix(*image);
 }
