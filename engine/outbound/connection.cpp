@@ -81,6 +81,7 @@ Task<void> Connection::live() {
         std::shared_ptr<DestinationState> whose;
         auto delivery = site_.next(whose);
         if (delivery) {
+            site_.consider();
             co_await carry(std::move(delivery), std::move(whose));
             continue;
         }

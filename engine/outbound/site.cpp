@@ -123,8 +123,10 @@ std::size_t Site::mail_at_hand(std::size_t enough) const {
 
 bool Site::holds_back() const { return context_.shard.now() < hold_back_until_; }
 
+unsigned Site::most_connections() const { return opened_ ? context_.options.site_most : 1; }
+
 unsigned Site::wanted_connections(std::size_t mail) const {
-    const unsigned most = opened_ ? context_.options.site_most : 1;
+    const unsigned most = most_connections();
     const unsigned have = connections_ + requested_;
     const std::size_t coming = opening_ + requested_;
     if (have >= most || mail <= coming * mail_per_opening) return 0;
@@ -134,6 +136,7 @@ unsigned Site::wanted_connections(std::size_t mail) const {
 
 void Site::consider() {
     if (context_.draining || turn_.empty()) return;
+    if (idle_.empty() && connections_ + requested_ >= most_connections()) return;
     if (!context_.outlet.may_attempt()) {
         context_.pause();
         return;
@@ -194,7 +197,6 @@ void Site::left(Connection& connection) {
 void Site::session_ready() {
     --opening_;
     opened_ = true;
-    consider();
 }
 
 void Site::transaction_finished(bool first_of_session) {

@@ -67,7 +67,7 @@ class Site final : public SlotHolder {
     const Judgement* resting() const;
     // The next delivery in turn, and whose it is.
     std::unique_ptr<queue::Delivery> next(std::shared_ptr<DestinationState>& whose);
-    // Wakes idle connections and asks for more, as the mail at hand demands.
+    // Wakes idle connections and asks for more, as the mail at hand demands. Cheap: called after every take.
     void consider();
 
     // --- connections ---
@@ -98,6 +98,7 @@ class Site final : public SlotHolder {
 
   private:
     std::size_t mail_at_hand(std::size_t enough) const;
+    unsigned most_connections() const;
     unsigned wanted_connections(std::size_t mail) const;
     void unreachable(const Judgement& judgement);
     void fail_all(const Judgement& judgement);

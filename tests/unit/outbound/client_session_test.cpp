@@ -447,6 +447,7 @@ TEST_F(Session, NoRecipientFitsAtAll) {
 // --- while the body is on its way ---
 
 TEST_F(Session, AnEarlyRefusalStopsTheBody) {
+    outlet.disk_takes = 10ms;  // so that the peer's words come in between
     for (const std::string word :
          {"421 4.3.2 shutting down", "552 5.3.4 too big", "452 4.3.1 full", "250 2.0.0 ok"}) {
         host.extensions = pipelining;

@@ -158,6 +158,7 @@ class FakeOutlet final : public queue::Outlet {
     bool attempts_allowed = true;
     std::map<MessageId, std::vector<std::string>> parts;  // bodies that are not in memory
     bool disk_fails = false;
+    Duration disk_takes{};
 
     FakeDestination& at(const std::string& domain) {
         auto& found = destinations[domain];
@@ -204,6 +205,8 @@ class FakeOutlet final : public queue::Outlet {
         ++fetches;
         Yielding pause;
         co_await pause;
+        auto reading = runtime::Shard::current().sleep(disk_takes);
+        co_await reading;
         const auto found = parts.find(delivery.facts.id);
         if (disk_fails || found == parts.end()) co_return std::unexpected(IoError::failed);
         co_return std::make_shared<const queue::Block>(found->second.at(part), nullptr);

@@ -133,7 +133,7 @@ class Peer {
         } else if (verb == "RSET") {
             if (answer("rset", line, "250 2.0.0 reset")) in_transaction_ = false;
         } else if (verb == "QUIT") {
-            answer("quit", line, "221 2.0.0 bye");
+            if (!answer("quit", line, "221 2.0.0 bye")) return;
             flush();
             shut();
         } else {
