@@ -30,7 +30,7 @@ runtime::Task<void> Session::run() {
 }
 
 runtime::Task<void> Session::read_commands() {
-    auto deadline = command_deadline();
+    auto deadline = services_.shard.now() + patience();
     while (!closing_) {
         if (draining_) {
             refuse(replies::going_down, Reason::draining);
@@ -46,10 +46,7 @@ runtime::Task<void> Session::read_commands() {
             awaiting_command_ = true;
             const auto read = co_await stream_->read(deadline);
             awaiting_command_ = false;
-            if (may_wait_longer(read)) {
-                deadline = command_deadline();
-                continue;
-            }
+            if (may_wait_longer(read, deadline)) continue;
             if (!got(read)) break;
         }
         const auto result = lines_.next(input_);
@@ -58,21 +55,23 @@ runtime::Task<void> Session::read_commands() {
         if (next == Next::stop) break;
         if (next == Next::data) co_await receive_data();
         if (next == Next::bdat) co_await receive_bdat();
-        deadline = command_deadline();
+        deadline = services_.shard.now() + patience();
     }
 }
 
-MonoTime Session::command_deadline() const {
-    const auto patience = services_.connections.pressed()
-                              ? std::min(limits_.pressure_timeout, limits_.command_timeout)
-                              : limits_.command_timeout;
-    return services_.shard.now() + patience;
+Duration Session::patience() const {
+    return services_.connections.pressed() ? std::min(limits_.pressure_timeout, limits_.command_timeout)
+                                           : limits_.command_timeout;
 }
 
-// The client is silent because it waits for us.
-bool Session::may_wait_longer(const IoResult<std::string_view>& read) const {
-    return !read && read.error() == IoError::timed_out && !closing_ &&
-           (replies_.slot_open() || replies_.waiting() > 0);
+// The client was silent because it waited for us: its time begins with our reply. Moves the deadline.
+bool Session::may_wait_longer(const IoResult<std::string_view>& read, MonoTime& deadline) const {
+    if (read || read.error() != IoError::timed_out || closing_) return false;
+    const bool owed = replies_.slot_open() || replies_.waiting() > 0;
+    const auto until = (owed ? services_.shard.now() : replied_at_) + patience();
+    if (until <= services_.shard.now()) return false;
+    deadline = until;
+    return true;
 }
 
 // Takes a read's result. False: there will be no more input, or none that counts.
@@ -112,6 +111,7 @@ runtime::Task<void> Session::write_replies() {
         }
         replies_.take(out_);
         const auto written = co_await stream_->write(out_, services_.shard.now() + limits_.write_timeout);
+        replied_at_ = services_.shard.now();
         if (!written) lose();
         progress_.signal();
     }

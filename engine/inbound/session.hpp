@@ -49,8 +49,8 @@ class Session {
     runtime::Task<void> discard_input();
     runtime::Task<void> write_replies();
     bool got(const IoResult<std::string_view>& read);
-    bool may_wait_longer(const IoResult<std::string_view>& read) const;
-    MonoTime command_deadline() const;
+    bool may_wait_longer(const IoResult<std::string_view>& read, MonoTime& deadline) const;
+    Duration patience() const;
     void flush();
     void stop(const smtp::FixedReply& last);
     void lose();
@@ -110,6 +110,7 @@ class Session {
     // Writing.
     ReplyQueue replies_;
     std::string out_;          // being written
+    MonoTime replied_at_{};    // when the last write ended
     runtime::Event wake_;      // for the writer: replies are ready, or it is the end
     runtime::Event progress_;  // for the reader: a reply's place was filled, or a write ended
 

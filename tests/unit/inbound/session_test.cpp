@@ -147,6 +147,22 @@ TEST(Session, PatienceIsForTheClientNotForOurselves) {
     EXPECT_EQ(Dialogue::codes_of(d.take()), "250");
 }
 
+TEST(Session, TheClientsTimeBeginsWithOurReply) {
+    Dialogue d;
+    d.intake.hold = true;
+    d.ready_for_data();
+    d.say("DATA\r\n");
+    d.say("x\r\n.\r\n");
+    d.shard.advance(290s);
+    d.intake.release();
+    d.shard.settle();
+    EXPECT_EQ(Dialogue::codes_of(d.take()), "250");
+    d.shard.advance(295s);
+    EXPECT_EQ(d.codes("RSET\r\n"), "250");
+    d.shard.advance(301s);
+    EXPECT_EQ(Dialogue::codes_of(d.take()), "421");
+}
+
 TEST(Session, ReadsTheNextTransactionWhileOneIsSynced) {
     Dialogue d;
     d.intake.hold = true;
