@@ -283,8 +283,8 @@ class Parser {
     void keep_best_exchangers() {
         auto& all = answer_.exchangers;
         if (all.size() <= most_records) return;
-        std::stable_sort(all.begin(), all.end(),
-                         [](const MxRecord& x, const MxRecord& y) { return x.preference < y.preference; });
+        std::sort(all.begin(), all.end(),
+                  [](const MxRecord& x, const MxRecord& y) { return x.preference < y.preference; });
         all.resize(most_records);
     }
 

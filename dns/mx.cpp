@@ -23,17 +23,19 @@ bool is_uncertain(Failure failure) { return failure != Failure::none && !is_nega
 // One preference for each host: the best. Best first, otherwise in the order of the answer.
 std::vector<MxRecord> valid_hosts(const std::vector<MxRecord>& records) {
     std::vector<MxRecord> hosts;
-    for (const auto& record : records) {
+    for (auto record : records) {
         if (!is_canonical_name(record.host)) continue;
         const auto known = std::find_if(hosts.begin(), hosts.end(),
                                         [&record](const MxRecord& host) { return host.host == record.host; });
-        if (known == hosts.end())
-            hosts.push_back(record);
-        else
-            known->preference = std::min(known->preference, record.preference);
+        if (known != hosts.end()) {
+            if (known->preference <= record.preference) continue;
+            hosts.erase(known);
+        }
+        const auto place = std::upper_bound(
+            hosts.begin(), hosts.end(), record,
+            [](const MxRecord& x, const MxRecord& y) { return x.preference < y.preference; });
+        hosts.insert(place, std::move(record));
     }
-    std::stable_sort(hosts.begin(), hosts.end(),
-                     [](const MxRecord& x, const MxRecord& y) { return x.preference < y.preference; });
     return hosts;
 }
 

@@ -105,48 +105,67 @@ std::uint16_t free_port() {
     return 0;
 }
 
-NameServer::NameServer(const std::string& program, const std::vector<std::string>& arguments,
-                       std::uint16_t port)
-    : port_(port) {
-    auto command = find_program(program);
+NameServer::NameServer(const std::string& program, const Configure& configure) {
+    const auto command = find_program(program);
     if (command.empty()) {
         ADD_FAILURE()
             << program
             << " is missing: run 'make deps', or set ANGARIUM_PEERS to where its package is unpacked";
         return;
     }
-    command.insert(command.end(), arguments.begin(), arguments.end());
-    const auto output = fs::path(arguments.back()).replace_extension("out");
-    process_ = start(command, output);
-    for (int tries = 0; tries < 300 && !running_; ++tries) {
-        running_ = answers(port_);
-        if (!running_ && ::waitpid(process_, nullptr, WNOHANG) == process_) {
-            process_ = -1;
-            break;
-        }
-        if (!running_) std::this_thread::sleep_for(10ms);
+    std::string said;
+    for (int ports = 0; ports < 5 && !running_; ++ports) {  // somebody else may have taken the port meanwhile
+        port_ = free_port();
+        auto whole = command;
+        const auto arguments = configure(port_);
+        whole.insert(whole.end(), arguments.begin(), arguments.end());
+        const auto output = fs::path(arguments.back()).replace_extension("out");
+        process_ = start(whole, output);
+        wait_until_running();
+        std::stringstream text;
+        text << std::ifstream(output).rdbuf();
+        said = text.str();
     }
-    std::stringstream said;
-    said << std::ifstream(output).rdbuf();
-    EXPECT_TRUE(running_) << program << " does not answer; it said:\n" << said.str();
+    EXPECT_TRUE(running_) << program << " does not answer; it said:\n" << said;
 }
 
-NameServer::~NameServer() {
+void NameServer::wait_until_running() {
+    for (int tries = 0; tries < 300; ++tries) {
+        const bool answered = answers(port_);
+        if (::waitpid(process_, nullptr, WNOHANG) == process_) {
+            process_ = -1;
+            return;
+        }
+        if (answered) {
+            running_ = true;
+            return;
+        }
+        std::this_thread::sleep_for(10ms);
+    }
+    end();
+}
+
+void NameServer::end() {
     if (process_ <= 0) return;
     ::kill(-process_, SIGTERM);
     for (int tries = 0; tries < 300; ++tries) {
-        if (::waitpid(process_, nullptr, WNOHANG) == process_) return;
+        if (::waitpid(process_, nullptr, WNOHANG) == process_) {
+            process_ = -1;
+            return;
+        }
         std::this_thread::sleep_for(10ms);
     }
     ::kill(-process_, SIGKILL);
     ::waitpid(process_, nullptr, 0);
+    process_ = -1;
 }
 
 Endpoint NameServer::endpoint() const { return {IpAddress::v4(INADDR_LOOPBACK), port_}; }
 
-Nsd::Nsd(const std::vector<Zone>& zones) : port_(free_port()), server_("nsd", configure(zones), port_) {}
+Nsd::Nsd(const std::vector<Zone>& zones)
+    : server_("nsd", [&](std::uint16_t port) { return configure(zones, port); }) {}
 
-std::vector<std::string> Nsd::configure(const std::vector<Zone>& zones) {
+std::vector<std::string> Nsd::configure(const std::vector<Zone>& zones, std::uint16_t port) const {
     std::ostringstream text;
     const auto folder = folder_.path().string();
     text << "server:\n  ip-address: 127.0.0.1@" << port_
@@ -163,11 +182,11 @@ std::vector<std::string> Nsd::configure(const std::vector<Zone>& zones) {
 }
 
 Unbound::Unbound(const std::string& lines)
-    : port_(free_port()), server_("unbound", configure(lines), port_) {}
+    : server_("unbound", [&](std::uint16_t port) { return configure(lines, port); }) {}
 
-std::vector<std::string> Unbound::configure(const std::string& lines) {
+std::vector<std::string> Unbound::configure(const std::string& lines, std::uint16_t port) const {
     std::ostringstream text;
-    text << "server:\n  interface: 127.0.0.1@" << port_
+    text << "server:\n  interface: 127.0.0.1@" << port
          << "\n  username: \"\"\n  chroot: \"\"\n  directory: \"" << folder_.path().string()
          << "\"\n  pidfile: \"\"\n  use-syslog: no\n  do-daemonize: no\n  num-threads: 1\n"
          << "  do-not-query-localhost: no\n  module-config: \"iterator\"\n  do-ip6: no\n  so-reuseport: no\n"

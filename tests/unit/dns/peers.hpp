@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -28,19 +29,25 @@ class Folder {
 // A port on 127.0.0.1 that is free for UDP and TCP.
 std::uint16_t free_port();
 
-// A name server under `command`'s program, found below ANGARIUM_PEERS, build/peers, or on PATH; a missing one is a test
-// failure that names the remedy. The constructor returns when it answers queries.
+// A name server's program, found below ANGARIUM_PEERS, build/peers, or on PATH; a missing one is a test failure that
+// names the remedy. The constructor returns when it answers queries.
 class NameServer {
   public:
-    NameServer(const std::string& program, const std::vector<std::string>& arguments, std::uint16_t port);
-    ~NameServer();
+    // Writes the configuration for that port and returns the arguments; the last is the configuration's path.
+    using Configure = std::function<std::vector<std::string>(std::uint16_t port)>;
+
+    NameServer(const std::string& program, const Configure& configure);
+    ~NameServer() { end(); }
     NameServer(const NameServer&) = delete;
     NameServer& operator=(const NameServer&) = delete;
     bool running() const { return running_; }
     Endpoint endpoint() const;
 
   private:
-    std::uint16_t port_;
+    void wait_until_running();
+    void end();
+
+    std::uint16_t port_ = 0;
     int process_ = -1;
     bool running_ = false;
 };
@@ -56,9 +63,8 @@ class Nsd {
     Endpoint endpoint() const { return server_.endpoint(); }
 
   private:
-    std::vector<std::string> configure(const std::vector<Zone>& zones);
+    std::vector<std::string> configure(const std::vector<Zone>& zones, std::uint16_t port) const;
     Folder folder_;
-    std::uint16_t port_;
     NameServer server_;
 };
 
@@ -70,9 +76,8 @@ class Unbound {
     Endpoint endpoint() const { return server_.endpoint(); }
 
   private:
-    std::vector<std::string> configure(const std::string& lines);
+    std::vector<std::string> configure(const std::string& lines, std::uint16_t port) const;
     Folder folder_;
-    std::uint16_t port_;
     NameServer server_;
 };
 
