@@ -168,7 +168,7 @@ Nsd::Nsd(const std::vector<Zone>& zones)
 std::vector<std::string> Nsd::configure(const std::vector<Zone>& zones, std::uint16_t port) const {
     std::ostringstream text;
     const auto folder = folder_.path().string();
-    text << "server:\n  ip-address: 127.0.0.1@" << port_
+    text << "server:\n  ip-address: 127.0.0.1@" << port
          << "\n  username: \"\"\n  chroot: \"\"\n  database: \"\"\n"
          << "  server-count: 1\n  zonesdir: \"" << folder << "\"\n  pidfile: \"" << folder << "/nsd.pid\"\n"
          << "  xfrdfile: \"" << folder << "/xfrd.state\"\n  zonelistfile: \"" << folder << "/zone.list\"\n"
