@@ -31,6 +31,9 @@ IoContext& IoContext::current() {
     return *current_context;
 }
 
+RingShards::RingShards(unsigned shards) : ending(shards) {}
+RingShards::~RingShards() = default;
+
 bool Ending::reached() const {
     const auto activations = activations_.load();
     if (active_.load() != 0) return false;

@@ -49,7 +49,8 @@ struct RingShards {
     Ending ending;
     ListenClaims claims;
     std::atomic<bool> stopping{false};
-    explicit RingShards(unsigned shards) : ending(shards) {}
+    explicit RingShards(unsigned shards);
+    ~RingShards();
 };
 
 class RingLoop final : public RingShard {
