@@ -1,5 +1,6 @@
 """Fixtures of all scenarios: a folder that outlives failures, things that end with the test, a deadline for each test."""
 
+import re
 import shlex
 import shutil
 import signal
@@ -47,7 +48,7 @@ def deadline(request):
 @pytest.fixture
 def folder(request):
     """This test's own folder, on the disk of the checkout (so that journals see a real file system)."""
-    name = request.node.nodeid.replace("/", "_").replace("::", "-").replace(".py", "")
+    name = re.sub(r"[^A-Za-z0-9]+", "_", request.node.nodeid.replace(".py", "")).strip("_")  # unbound globs its file's name
     path = place.RUNS / f"{place.PROGRAM.parent.name}-{name}"
     shutil.rmtree(path, ignore_errors=True)
     path.mkdir(parents=True)

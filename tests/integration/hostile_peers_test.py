@@ -5,7 +5,7 @@ from support.clients import RawClient
 from support.place import wait_until
 from support.raw_server import RawServer
 
-FAST = {"timeouts": {"connect": "2s", "greeting": "2s", "command": "2s", "data": "2s", "body": "2s", "end_of_data": "2s"}}
+FAST = {"timeouts": {"connect": "2s", "banner": "2s", "command": "2s", "data": "2s", "block": "2s", "end_of_data": "2s"}}
 RETRY = {"retry": {"first": "1s", "factor": 1.0, "jitter": 0.0}}
 
 

@@ -67,7 +67,7 @@ def test_disconnects_are_deferred(start, relay_to, option, stage):
 
 @pytest.mark.parametrize("stage", ["CONNECT", "MAIL", "DATA", "."])
 def test_delays_are_waited_for(start, relay_to, stage):
-    sink = start(SmtpSink, "-W", f"{stage}:1", dump=True)
+    sink = start(SmtpSink, "-p", "-W", f"{stage}:1", dump=True)  # -p: what is pipelined behind a delay it answers out of order
     relay = relay_to(sink.address)
     send(relay, 5)
     relay.wait_delivered(5)
@@ -76,7 +76,7 @@ def test_delays_are_waited_for(start, relay_to, stage):
 
 
 def test_delay_beyond_the_timeout_is_deferred(start, relay_to):
-    sink = start(SmtpSink, "-W", "MAIL:60")
+    sink = start(SmtpSink, "-p", "-W", "MAIL:60")
     relay = relay_to(sink.address, delivery={"timeouts": {"command": "1s"}}, **SLOW_RETRY)
     send(relay, 1)
     event = relay.wait_log(lambda e: e["type"] == "transient_failure")
