@@ -98,7 +98,7 @@ struct DnsConfig {
     std::vector<IpNetwork> allow;   // exempt from the prohibited networks
     Duration timeout = 2s;
     unsigned tries = 2;
-    unsigned open_queries = 256;
+    unsigned open_queries = 128;
     unsigned cache_entries = 50'000;
     Duration least_ttl = 5s;
     Duration most_ttl = 24h;
