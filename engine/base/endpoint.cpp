@@ -12,7 +12,8 @@ template <class T>
 std::optional<T> parse_number(std::string_view text, T most) {
     T value{};
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (text.empty() || error != std::errc{} || end != text.data() + text.size() || value > most) return std::nullopt;
+    if (text.empty() || error != std::errc{} || end != text.data() + text.size() || value > most)
+        return std::nullopt;
     return value;
 }
 

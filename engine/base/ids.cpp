@@ -30,7 +30,8 @@ std::string MessageId::text() const {
     unsigned __int128 value = 0;
     for (auto byte : bytes_) value = value << 8 | byte;
     std::string out(text_size, '0');
-    for (std::size_t i = text_size; i-- > 0; value >>= 5) out[i] = alphabet[static_cast<unsigned>(value & 31)];
+    for (std::size_t i = text_size; i-- > 0; value >>= 5)
+        out[i] = alphabet[static_cast<unsigned>(value & 31)];
     return out;
 }
 
