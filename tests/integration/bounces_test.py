@@ -70,7 +70,7 @@ def test_no_bounce_where_none_is_wanted(start, relay_to):
     send(relay, "never2@destination.test", rcpt=" NOTIFY=NEVER")
     send(relay, "never3@destination.test", rcpt=" NOTIFY=SUCCESS,DELAY")
     wait_until(lambda: relay.metrics().total("angarium_recipients_failed_total") == 3, what="three failures")
-    wait_until(lambda: relay.metrics().total("angarium_messages_queued") == 0, what="an empty queue")
+    relay.wait_idle()
     assert relay.metrics().total("angarium_bounces_total") == 0 and not sink.messages()
     relay.stop()
 
@@ -80,7 +80,7 @@ def test_bounce_that_fails_makes_no_bounce(start, relay_to):
     relay = relay_to(sink.address)
     send(relay, "never@destination.test", sender="never-a@source.test")
     wait_until(lambda: relay.metrics().total("angarium_recipients_failed_total") == 2, what="failure of message and bounce")
-    wait_until(lambda: relay.metrics().total("angarium_messages_queued") == 0, what="an empty queue")
+    relay.wait_idle()
     assert relay.metrics().total("angarium_bounces_total") == 1 and not sink.messages()
     relay.stop()
 
@@ -97,7 +97,7 @@ def test_bounce_survives_a_crash(start, relay_to):
     sink.options["rules"] = [NEVER]
     sink.start()
     relay.start()
-    wait_until(lambda: relay.metrics().total("angarium_messages_queued") == 0, 30, "an empty queue")
+    relay.wait_idle(30)
     bounces = [m for m in sink.messages() if m["from"] == ""]
     about = {email.message_from_string(m["body"])["Message-Id"] for m in bounces}
     assert len(about) == len(bounces) == 20

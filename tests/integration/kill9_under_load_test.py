@@ -43,7 +43,7 @@ def test_nothing_acknowledged_is_lost(start, relay_to):
         acknowledged |= set(flood.acknowledged)
         relay.start()
     wait_until(lambda: acknowledged <= {m["number"] for m in sink.messages()}, 120, "all that was acknowledged")
-    wait_until(lambda: relay.metrics().total("angarium_messages_queued") == 0, 60, "an empty queue")
+    relay.wait_idle(60)
     stored = sink.messages()
     damaged = [m["number"] for m in stored if m["digest"] != digest(content(m["number"], 0))]
     numbers = [m["number"] for m in stored]

@@ -19,7 +19,7 @@ def test_same_results(start, relay_to, shards):
     refused = [n for n in range(COUNT) if n % 10 == 7]
     delivered = [n for n in range(COUNT) if n % 10 != 7]
     wait_until(lambda: len(sink.messages()) >= COUNT, 60, "messages and bounces")
-    wait_until(lambda: relay.metrics().total("angarium_messages_queued") == 0, what="an empty queue")
+    relay.wait_idle()
     metrics = relay.metrics()
     stored = [m for m in sink.messages() if m["from"]]
     assert sorted(m["number"] for m in stored) == delivered
@@ -41,7 +41,7 @@ def test_number_of_shards_changes(start, relay_to, before, after, end):
     getattr(relay, end)()
     relay.config["runtime"]["shards"] = after
     relay.start()
-    assert relay.metrics().total("angarium_messages_queued") == COUNT
+    wait_until(lambda: relay.metrics().total("angarium_messages_queued") == COUNT, what="all messages to be there again")
     held.close()
     sink.start()
     Flood(relay.smtp, list(range(COUNT, COUNT + 50)), domains=30).run()

@@ -172,6 +172,18 @@ class Relay:
         """Until so many recipients were delivered since the start."""
         wait_until(lambda: self.delivered() >= recipients, within, f"{recipients} delivered recipients")
 
+    def queue(self) -> dict:
+        """What waits where, as the running relay says."""
+        return json.loads(self.get("/queue"))
+
+    def wait_idle(self, within: float = 30) -> None:
+        """Until nothing waits: neither in the journals nor in the store nor for any destination."""
+        def idle() -> bool:
+            state = self.queue()
+            stored = state["stored"]["ready"] + state["stored"]["deferred"]
+            return state["young_messages"] == 0 and stored == 0 and not state["destinations"]
+        wait_until(idle, within, "an empty queue")
+
     def log(self) -> list[dict]:
         """The delivery logs' complete lines so far, all shards'. What `response` holds stands in the event itself, too."""
         events = []
