@@ -1,3 +1,4 @@
+// A total without a lock, and a map per address behind one.
 #include "engine/inbound/connections.hpp"
 
 #include <absl/container/flat_hash_map.h>

@@ -1,3 +1,4 @@
+// Decisions, and the tables from causes to replies and counters.
 #include "engine/inbound/policy.hpp"
 
 #include <algorithm>

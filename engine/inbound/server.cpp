@@ -1,3 +1,4 @@
+// Accepts, admits or turns away, and holds what it has begun in one gate.
 #include "engine/inbound/server.hpp"
 
 #include "engine/inbound/policy.hpp"

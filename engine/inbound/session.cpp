@@ -1,3 +1,4 @@
+// The life of a session: reading lines, writing replies, timeouts, the end.
 #include "engine/inbound/session.hpp"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// The envelope, and content on its way into the queue's Incoming.
 #include "engine/inbound/transaction.hpp"
 
 #include "engine/base/assert.hpp"

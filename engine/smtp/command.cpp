@@ -1,3 +1,4 @@
+// A line is split without allocation; parameters are taken one by one and none may come twice.
 #include "engine/smtp/command.hpp"
 
 #include <algorithm>

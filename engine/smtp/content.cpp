@@ -1,3 +1,4 @@
+// Blocks of 64 octets become bit masks; work beyond that is per line, not per octet.
 #include "engine/smtp/content.hpp"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// A small state machine at the start of lines; in between it searches for the next LF followed by a dot.
 #include "engine/smtp/data_decoder.hpp"
 
 #include "engine/smtp/scan.hpp"

@@ -1,3 +1,4 @@
+// Cuts the content where a line begins with a dot; nothing else is touched.
 #include "engine/smtp/data_encoder.hpp"
 
 #include "engine/smtp/scan.hpp"

@@ -1,3 +1,4 @@
+// DSN values, there and back (RFC 3461).
 #include "engine/smtp/envelope.hpp"
 
 #include <algorithm>

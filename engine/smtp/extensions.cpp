@@ -1,3 +1,4 @@
+// One table of flags serves rendering and parsing.
 #include "engine/smtp/extensions.hpp"
 
 #include <algorithm>

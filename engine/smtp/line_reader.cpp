@@ -1,3 +1,4 @@
+// Lines that arrive whole are views of the input; a partial one is kept up to the limit.
 #include "engine/smtp/line_reader.hpp"
 
 #include <utility>

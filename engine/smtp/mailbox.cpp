@@ -1,3 +1,4 @@
+// The grammar of RFC 5321 section 4.1.2 by hand: local part, domain, literals, paths with source routes.
 #include "engine/smtp/mailbox.hpp"
 
 #include <algorithm>

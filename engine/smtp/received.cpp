@@ -1,3 +1,4 @@
+// Trace fields and dates, appended to the caller's string.
 #include "engine/smtp/received.hpp"
 
 #include <fmt/compile.h>

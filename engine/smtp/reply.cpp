@@ -1,3 +1,4 @@
+// Rendering of replies, and the client's parser with its caps.
 #include "engine/smtp/reply.hpp"
 
 #include <fmt/compile.h>

@@ -1,3 +1,4 @@
+// Two compares at neighbouring offsets find an LF that is followed by a dot.
 #include "engine/smtp/scan.hpp"
 
 #include <bit>

@@ -1,3 +1,4 @@
+// Octets and code points; punycode follows RFC 3492 section 6.3.
 #include "engine/smtp/text.hpp"
 
 #include <algorithm>

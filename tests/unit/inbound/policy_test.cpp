@@ -1,3 +1,4 @@
+// Who may relay, deadlines of content, limits on connections.
 #include "engine/inbound/policy.hpp"
 
 #include <gtest/gtest.h>

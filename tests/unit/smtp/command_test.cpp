@@ -1,3 +1,4 @@
+// Commands: verbs, arguments, parameters, and the exact reply to everything bad.
 #include "engine/smtp/command.hpp"
 
 #include <gtest/gtest.h>

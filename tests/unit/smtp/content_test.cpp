@@ -1,3 +1,4 @@
+// Content: every fault at every place, in pieces of any size, and against the plain rule on random content.
 #include "engine/smtp/content.hpp"
 
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// The end of data and the dots: split at every place, smuggling variants, and against the plain rule on random bytes.
 #include "engine/smtp/data_decoder.hpp"
 
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// Dots on the way out: exact bytes, few pieces, and back through the decoder.
 #include "engine/smtp/data_encoder.hpp"
 
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// DSN values: there and back, and no control gets in.
 #include "engine/smtp/envelope.hpp"
 
 #include <gtest/gtest.h>

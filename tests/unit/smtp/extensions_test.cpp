@@ -1,3 +1,4 @@
+// EHLO: rendered, parsed, and as servers really send it.
 #include "engine/smtp/extensions.hpp"
 
 #include <gtest/gtest.h>

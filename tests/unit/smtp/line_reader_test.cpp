@@ -1,3 +1,4 @@
+// Command lines: split at every place, bare line ends, long lines that are not buffered.
 #include "engine/smtp/line_reader.hpp"
 
 #include <gtest/gtest.h>

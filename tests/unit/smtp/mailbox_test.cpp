@@ -1,3 +1,4 @@
+// Addresses: grammar, limits, literals, source routes, SMTPUTF8, and no control gets in.
 #include "engine/smtp/mailbox.hpp"
 
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// Received: fields word by word, protocols, dates.
 #include "engine/smtp/received.hpp"
 
 #include <gtest/gtest.h>

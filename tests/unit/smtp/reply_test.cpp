@@ -1,3 +1,4 @@
+// Replies: rendering, parsing in any pieces, caps, and what is no reply.
 #include "engine/smtp/reply.hpp"
 
 #include <gtest/gtest.h>

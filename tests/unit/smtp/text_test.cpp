@@ -1,3 +1,4 @@
+// Case, UTF-8, punycode samples, and the search for an LF followed by a dot.
 #include "engine/smtp/text.hpp"
 
 #include <gtest/gtest.h>
