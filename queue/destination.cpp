@@ -45,6 +45,7 @@ std::unique_ptr<Delivery> Destination::take() {
     ++taken_;
     owner_.sheet_.add(Level::deliveries_ready, -1);
     owner_.sheet_.add(Level::deliveries_in_flight, 1);
+    if (ready() == 0) told_ready_ = false;  // the carrier saw it run dry: what comes next must be announced
     if (ready() == 0 || (waits_anywhere() && ready() <= target() / 2)) owner_.touch(*this);
     return delivery;
 }
