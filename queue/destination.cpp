@@ -265,6 +265,7 @@ void Destination::end_untried(std::unique_ptr<Delivery> delivery, Verdict verdic
 
 void Destination::fail(Verdict verdict, const Reason& reason) {
     owner_.touch(*this);
+    told_ready_ = false;
     if (verdict == Verdict::failed) {
         for (auto* lane : {&fresh_, &due_})
             while (!lane->empty()) {
