@@ -83,7 +83,8 @@ class Stream {
 
     // No more will be written; the peer reads the end of the stream after what was written. Call with no write under way.
     virtual void half_close() = 0;
-    // Operations under way and all later ones fail with `why`. The connection is torn down.
+    // Operations under way and all later ones fail with `why`. The connection is torn down: what has been written is still
+    // delivered, except with IoError::reset, which drops it and resets the peer.
     virtual void abort(IoError why) = 0;
     virtual const Endpoint& peer() const = 0;
     virtual const Endpoint& local() const = 0;
