@@ -100,6 +100,7 @@ void Destination::give_back_all() {
             owner_.sheet_.add(Level::deliveries_ready, -1);
             give_back(std::move(delivery));
         }
+    told_ready_ = false;
     owner_.touch(*this);
 }
 
@@ -273,9 +274,11 @@ void Destination::fail(Verdict verdict, const Reason& reason) {
                 lane->pop_front();
                 end_untried(std::move(delivery), Verdict::failed, reason);
             }
+        told_ready_ = false;  // what comes next must be announced
         return;
     }
     if (ready() == 0) return;
+    told_ready_ = false;
     ++failures_;
     last_reason_ = reason.text;
     expiring_ = reason;

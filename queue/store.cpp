@@ -78,11 +78,14 @@ class RocksStore final : public Store {
     template <class Call>
     Result<void> until_there_is_space(std::string_view what, Call&& call);
     std::unexpected<Error> failed(const rocksdb::Status& status);
+    void put_held(rocksdb::WriteBatch& batch, const Changes::Delta& held);
     std::uint64_t property(Family family, const std::string& name);
 
     std::unique_ptr<Rocks> rocks_;
     Reclaimer reclaimer_;
-    std::mutex mutex_;  // meta_
+    std::mutex applying_;  // one batch at a time: the totals in it follow from the one before
+    Changes::Delta held_;  // what the store holds
+    std::mutex mutex_;     // meta_, held_ for readers
     StoreMeta meta_;
 };
 
@@ -125,6 +128,12 @@ Result<void> RocksStore::read_meta() {
         if (!tail) return std::unexpected(tail.error());
         meta_.tails.push_back(*tail);
     }
+    const auto messages = get_meta_number("messages"), ready = get_meta_number("ready"), deferred = get_meta_number("deferred");
+    for (const auto* value : {&messages, &ready, &deferred})
+        if (!*value) return std::unexpected(value->error());
+    held_.messages = static_cast<std::int64_t>(*messages);
+    held_.ready = static_cast<std::int64_t>(*ready);
+    held_.deferred = static_cast<std::int64_t>(*deferred);
     return {};
 }
 
@@ -140,6 +149,7 @@ Result<void> RocksStore::set_meta(const StoreMeta& meta) {
     batch.Put(family, "shards", std::to_string(meta.shards));
     batch.Put(family, "store", std::to_string(meta.store_id));
     batch.Put(family, "journal-key", std::to_string(meta.journal_key));
+    put_held(batch, held_);
     for (unsigned shard = 0; shard < 256; ++shard) {
         const auto key = tail_key(static_cast<ShardId>(shard));
         if (shard < meta.shards)
@@ -184,10 +194,25 @@ Result<void> RocksStore::write(rocksdb::WriteBatch& batch) {
     return until_there_is_space("write failed", [&] { return rocks_->db->Write(options, &batch); });
 }
 
+void RocksStore::put_held(rocksdb::WriteBatch& batch, const Changes::Delta& held) {
+    auto* family = rocks_->family(Family::meta);
+    batch.Put(family, "messages", std::to_string(held.messages));
+    batch.Put(family, "ready", std::to_string(held.ready));
+    batch.Put(family, "deferred", std::to_string(held.deferred));
+}
+
 Result<void> RocksStore::apply(const StoreBatch& batch) {
+    const std::lock_guard one_at_a_time(applying_);
     Changes changes(*rocks_, batch);
     if (auto added = changes.add(batch); !added) return added;
+    const auto& delta = changes.delta();
+    const Changes::Delta held{held_.messages + delta.messages, held_.ready + delta.ready, held_.deferred + delta.deferred};
+    put_held(changes.writes(), held);
     if (auto written = write(changes.writes()); !written) return written;
+    {
+        const std::lock_guard lock(mutex_);
+        held_ = held;
+    }
     reclaimer_.removed(changes.removed_parts(), changes.removed_deliveries());
     if (batch.tail) {
         const std::lock_guard lock(mutex_);
@@ -336,8 +361,12 @@ std::uint64_t RocksStore::property(Family family, const std::string& name) {
 StoreTotals RocksStore::totals() {
     using Properties = rocksdb::DB::Properties;
     StoreTotals totals;
-    totals.ready = property(Family::ready, Properties::kEstimateNumKeys);
-    totals.deferred = property(Family::deferred, Properties::kEstimateNumKeys);
+    {
+        const std::lock_guard lock(mutex_);
+        totals.messages = static_cast<std::uint64_t>(held_.messages);
+        totals.ready = static_cast<std::uint64_t>(held_.ready);
+        totals.deferred = static_cast<std::uint64_t>(held_.deferred);
+    }
     totals.bodies = property(Family::body, Properties::kEstimateNumKeys);
     for (const auto family : all_families) {
         totals.disk_bytes += property(family, Properties::kTotalSstFilesSize);

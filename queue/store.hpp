@@ -79,7 +79,8 @@ struct StoreMeta {
 };
 
 struct StoreTotals {
-    std::uint64_t ready = 0, deferred = 0, bodies = 0;  // estimates of keys
+    std::uint64_t messages = 0, ready = 0, deferred = 0;  // exact: kept with the batches; the last two count deliveries
+    std::uint64_t bodies = 0;                             // an estimate of parts
     std::uint64_t disk_bytes = 0, memory_bytes = 0;     // files; cache, memtables and readers
     bool write_stopped = false;
     std::uint64_t pending_compaction_bytes = 0;

@@ -45,7 +45,9 @@ Result<void> Changes::add(const StoreBatch& batch) {
 void Changes::add(const Survivor& survivor) {
     for (std::uint32_t part = 0; part < survivor.parts.size(); ++part)
         writes_->Put(rocks_.family(Family::body), keys::body(survivor.id, part), survivor.parts[part]);
+    ++delta_.messages;
     for (const auto& [place, facts] : survivor.deliveries) {
+        delta_.count(family_of(place), 1);
         put(family_of(place), key_of(facts, place), encode(facts));
         if (!facts.sole) put(Family::pending, keys::pending(facts.id, facts.stream, facts.domain), {});
     }
@@ -70,11 +72,14 @@ Result<void> Changes::add(const OutcomeRecord& effect) {
     if (stays && facts->attempts >= effect.attempt) return {};
     if (!queue::apply(*facts, effect)) {
         remove(family, key);
+        delta_.count(family, -1);
         return end(*facts);
     }
     // What is left without a new time was not attempted: it stays where it is.
     const Place next = effect.ends() ? effect.place : Place{effect.next_due};
     if (next != effect.place) remove(family, key);
+    delta_.count(family, -1);
+    delta_.count(family_of(next), 1);
     put(family_of(next), key_of(*facts, next), encode(*facts));
     return {};
 }
@@ -88,6 +93,7 @@ Result<void> Changes::end(const DeliveryFacts& facts) {
         if (!others) return std::unexpected(others.error());
         if (*others) return {};
     }
+    --delta_.messages;
     for (std::uint32_t part = 0; part < facts.parts; ++part)
         writes_->Delete(rocks_.family(Family::body), keys::body(facts.id, part));
     removed_parts_ += facts.parts;

@@ -26,6 +26,12 @@ class Changes {
     Result<void> add(const StoreBatch& batch);
 
     rocksdb::WriteBatch& writes() { return *writes_; }
+    // How the batch changes what the store holds.
+    struct Delta {
+        std::int64_t messages = 0, ready = 0, deferred = 0;
+        void count(Family family, std::int64_t change) { (family == Family::ready ? ready : deferred) += change; }
+    };
+    const Delta& delta() const { return delta_; }
     std::uint64_t removed_parts() const { return removed_parts_; }
     std::uint64_t removed_deliveries() const { return removed_deliveries_; }
 
@@ -44,6 +50,7 @@ class Changes {
     // Per family what this batch has put (a value) or deleted (nothing) so far; only kept when effects may look at it.
     std::array<std::map<std::string, std::optional<std::string>, std::less<>>, families> earlier_;
     bool remember_ = false;
+    Delta delta_;
     std::uint64_t removed_parts_ = 0, removed_deliveries_ = 0;
 };
 

@@ -51,8 +51,8 @@ Result<std::string> ask_relay(const Endpoint& address, std::string_view path) {
 
 void print_summary(const nlohmann::json& summary) {
     const auto& stored = summary["stored"];
-    fmt::print("{} messages young (in the journal only); in the store about {} ready and {} deferred deliveries, {} MiB on disk\n",
-               summary["young_messages"].get<std::uint64_t>(), stored["ready"].get<std::uint64_t>(),
+    fmt::print("{} messages young (in the journal only); in the store {} messages: {} ready and {} deferred deliveries, {} MiB on disk\n",
+               summary["young_messages"].get<std::uint64_t>(), stored["messages"].get<std::uint64_t>(), stored["ready"].get<std::uint64_t>(),
                stored["deferred"].get<std::uint64_t>(), stored["disk_bytes"].get<std::uint64_t>() >> 20);
     const auto& destinations = summary["destinations"];
     if (destinations.empty()) {

@@ -97,7 +97,8 @@ runtime::Task<HttpResponse> QueuePage::answer(const HttpRequest&) {
 
     nlohmann::json out;
     out["young_messages"] = young_messages;
-    out["stored"] = {{"ready", job.totals.ready},
+    out["stored"] = {{"messages", job.totals.messages},
+                     {"ready", job.totals.ready},
                      {"deferred", job.totals.deferred},
                      {"bodies", job.totals.bodies},
                      {"disk_bytes", job.totals.disk_bytes}};

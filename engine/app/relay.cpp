@@ -275,6 +275,10 @@ class Relay {
             const auto totals = queues_->store().totals();
             return static_cast<double>(totals.ready + totals.deferred);
         });
+        registry_.gauge(Level::messages_queued, [this] {
+            return static_cast<double>(registry_.total(Level::messages_young)) +
+                   static_cast<double>(queues_->store().totals().messages);
+        });
         registry_.gauge(Level::start_time, [start = static_cast<double>(::time(nullptr))] { return start; });
     }
 
