@@ -63,6 +63,9 @@ struct RouteOptions {
     std::uint16_t port = 25;              // where exchangers listen; own_endpoints count only with this port
     std::vector<IpNetwork> allow;  // prohibited addresses that may be used all the same: test networks only
     AddressOrder order = AddressOrder::alternating;
+    // A route without the addresses of some exchanger (or without one family), because that question failed, is used for
+    // this long before it is resolved anew: a name that always times out must not hold up the others.
+    Duration incomplete_for = 1min;
     std::size_t most_exchangers = 10;  // hosts resolved, best first; an attempt uses a handful of addresses
     std::size_t routes = 20'000;       // resolved domains kept; about half a kilobyte each
 };

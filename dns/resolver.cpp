@@ -29,8 +29,16 @@ Resolver::Resolver(runtime::Shard& shard, Lookup& lookup, metrics::Sheet& metric
 }
 
 void Resolver::Basis::rest_on(const Kept& kept) {
-    expires = std::min(expires, kept.expires);
+    const auto failure = kept.answer.failure;
+    auto& until = failure == Failure::none || is_negative(failure) ? firm : uncertain;
+    until = std::min(until, kept.expires);
     stale = stale || kept.stale;
+}
+
+// Asking again for what failed takes a timeout, during which the addresses that are known would wait.
+MonoTime Resolver::expiry(const Basis& basis, const Route& route) const {
+    if (!route || basis.uncertain == MonoTime::max()) return std::min(basis.firm, basis.uncertain);
+    return std::min(basis.firm, std::max(basis.uncertain, shard_.now() + options_.incomplete_for));
 }
 
 runtime::Task<Resolver::Route> Resolver::exchangers(std::string domain) {
@@ -52,7 +60,7 @@ runtime::Task<Resolver::Route> Resolver::exchangers(std::string domain) {
         route = std::unexpected(
             Trouble{4, 4, 3, route.error().text + " (an expired answer; no name server responds)"});
     auto result = in_new_order(route);
-    remember(std::move(domain), route, basis.expires);
+    remember(std::move(domain), route, expiry(basis, route));
     co_return result;
 }
 

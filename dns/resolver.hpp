@@ -2,7 +2,8 @@
 // shard; a warm answer completes without suspending.
 //
 // A question's way: the table of resolved routes, else MX from the cache, then A and AAAA of the best exchangers, all at
-// once, then the rules of mx.hpp. A route is kept until the first of its answers expires, its trouble likewise.
+// once, then the rules of mx.hpp. A route is kept until the first of its answers expires, its trouble likewise. A route
+// that lacks some addresses because a question failed is kept a little longer than that failure (RouteOptions).
 //
 // Owning thread: the shard's. Errors: Trouble, permanent or temporary. A permanent one is never concluded from an answer
 // that is stale.
@@ -50,10 +51,12 @@ class Resolver {
     };
     // How long a conclusion holds, and whether it may be final.
     struct Basis {
-        MonoTime expires = MonoTime::max();
+        MonoTime firm = MonoTime::max();       // until the first answer expires
+        MonoTime uncertain = MonoTime::max();  // until the first failure may be asked again
         bool stale = false;
         void rest_on(const Kept& kept);
     };
+    MonoTime expiry(const Basis& basis, const Route& route) const;
 
     runtime::Task<Route> resolve(std::string_view domain, Basis& basis);
     runtime::Task<std::vector<HostAnswers>> resolve_hosts(std::vector<MxRecord> hosts, Basis& basis);

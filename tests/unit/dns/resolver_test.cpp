@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdio>
 #include <set>
 
 #include "tests/unit/dns/fakes.hpp"
@@ -97,6 +98,19 @@ TEST_F(ResolverTest, ARouteLastsUntilTheFirstOfItsAnswersExpires) {
     EXPECT_EQ(route("town.example")->hosts[0].addresses[0].text(), "192.0.2.2");
     EXPECT_EQ(lookup_.times_asked("town.example", RecordType::mx), 1u);
     EXPECT_EQ(lookup_.times_asked("mx.example", RecordType::aaaa), 1u);
+}
+
+TEST_F(ResolverTest, AnAddressThatTimesOutDoesNotHoldUpTheOthersTimeAndAgain) {
+    lookup_.mx("town.example", {{10, "mx.example"}}, 300s);
+    lookup_.a("mx.example", {"192.0.2.1"}, 300s);
+    lookup_.fail("mx.example", RecordType::aaaa, Failure::timed_out);
+    EXPECT_EQ(route("town.example")->hosts[0].addresses.size(), 1u);
+    shard_.pass(59s, 1s);
+    EXPECT_EQ(route("town.example")->hosts[0].addresses.size(), 1u);
+    EXPECT_EQ(lookup_.times_asked("mx.example", RecordType::aaaa), 1u);
+    lookup_.aaaa("mx.example", {"2001:db8::1"});
+    shard_.pass(1s);
+    EXPECT_EQ(route("town.example")->hosts[0].addresses.size(), 2u);
 }
 
 TEST_F(ResolverTest, EqualPreferencesComeInRandomOrder) {
@@ -210,6 +224,31 @@ TEST_F(ResolverTest, AddressesOfANamedHost) {
     EXPECT_EQ(status(addresses("gone.example").error()), "5.4.4");
     lookup_.fail("sick.example", RecordType::a, Failure::server_failed);
     EXPECT_EQ(status(addresses("sick.example").error()), "4.4.3");
+}
+
+// Printed for the README; the bound is far above what any build needs and only catches a wrong order of growth.
+TEST_F(ResolverTest, AWarmAnswerIsCheap) {
+    constexpr int calls = 100'000;
+    for (const std::size_t exchangers : {1, 2, 5}) {
+        const auto domain = "town" + std::to_string(exchangers) + ".example";
+        std::vector<MxRecord> records;
+        for (std::size_t i = 0; i < exchangers; ++i) {
+            records.push_back({10, "aspmx" + std::to_string(i) + ".mail-provider.example"});
+            lookup_.a(records.back().host, {"192.0.2.1"});
+            lookup_.aaaa(records.back().host, {"2001:db8::1"});
+        }
+        lookup_.mx(domain, records);
+        route(domain);
+        const auto began = std::chrono::steady_clock::now();
+        for (int i = 0; i < calls; ++i) {
+            auto task = resolver().exchangers(domain);
+            auto result = task.operator co_await().await_resume();
+            ASSERT_EQ(result->hosts.size(), exchangers);
+        }
+        const auto each = (std::chrono::steady_clock::now() - began) / calls;
+        std::printf("%zu exchangers: %ld ns a call\n", exchangers, static_cast<long>(each.count()));
+        EXPECT_LT(each, 50us);
+    }
 }
 
 TEST_F(ResolverTest, StoppingCompletesWhatIsUnderWay) {
