@@ -1,0 +1,270 @@
+#include "bench/client_dialogue.hpp"
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+#include <fmt/compile.h>
+#include <fmt/core.h>
+
+#include "bench/usage.hpp"
+#include "engine/base/assert.hpp"
+#include "engine/smtp/extensions.hpp"
+
+namespace angarium::bench {
+
+using Fate = ClientDialogue::Target::Fate;
+
+namespace {
+constexpr std::string_view hello_name = "bench.angarium.test";
+constexpr unsigned service_closing = 421;
+constexpr unsigned malformed = 499;  // stands for a reply that is none: try again, elsewhere or later
+}  // namespace
+
+ClientDialogue::ClientDialogue(const SendOptions& options, const MessageForm& form, const Domains& domains,
+                               OnRefusal on_refusal, void* owner)
+    : options_(options), domains_(domains), on_refusal_(on_refusal), owner_(owner), composer_(form, domains) {}
+
+void ClientDialogue::connected() {
+    replies_ = smtp::ReplyParser();
+    stage_ = Stage::greeting;
+    awaited_ = 1;
+    targets_ = nullptr;
+    flight_ready_ = with_content_ = ended_ = content_out_ = false;
+    pipelining_ = chunking_ = size_ = false;
+}
+
+void ClientDialogue::begin(std::uint64_t number, std::vector<Target>& targets, std::uint64_t due_microseconds) {
+    ANGARIUM_ASSERT(idle());
+    std::erase_if(targets, [](const Target& t) { return t.fate == Fate::accepted || t.fate == Fate::failed; });
+    for (auto& target : targets) target.fate = Fate::open;
+    number_ = number;
+    due_microseconds_ = due_microseconds;
+    targets_ = &targets;
+    at_ = taken_ = 0;
+    refusal_ = 0;
+    mail_open_ = intermediate_ = content_out_ = empty_content_ = false;
+    first_flight();
+}
+
+void ClientDialogue::quit() {
+    say("QUIT\r\n");
+    stage_ = Stage::quit;
+}
+
+// --- what to write ---
+
+void ClientDialogue::say(std::string_view command) {
+    if (!flight_ready_) commands_.clear();
+    flight_ready_ = true;
+    commands_ += command;
+    ++awaited_;
+}
+
+void ClientDialogue::say_rcpt(const Target& target) {
+    if (!flight_ready_) commands_.clear();
+    flight_ready_ = true;
+    fmt::format_to(std::back_inserter(commands_), FMT_COMPILE("RCPT TO:<r{}@"), target.number);
+    const auto name = commands_.size();
+    commands_ += 'd';
+    commands_.append(domains_.name_size() - 2 - domains_.suffix().size(), '0');
+    commands_.append(1, '.').append(domains_.suffix()).append(">\r\n");
+    domains_.put_name(commands_.data() + name, target.domain);
+    ++awaited_;
+}
+
+void ClientDialogue::first_flight() {
+    say("MAIL FROM:<");
+    commands_ += options_.from;
+    if (size_)
+        fmt::format_to(std::back_inserter(commands_), FMT_COMPILE("> SIZE={}\r\n"), composer_.form().size());
+    else
+        commands_ += ">\r\n";
+    stage_ = Stage::mail;
+    if (!pipelining_) return;
+    for (const auto& target : *targets_) say_rcpt(target);
+    if (chunking_)
+        add_content();
+    else
+        say("DATA\r\n");
+}
+
+void ClientDialogue::add_content() {
+    if (chunking_) {
+        fmt::format_to(std::back_inserter(commands_), FMT_COMPILE("BDAT {} LAST\r\n"), composer_.form().size());
+    } else if (empty_content_) {
+        commands_ += ".\r\n";
+    }
+    with_content_ = !empty_content_;
+    flight_ready_ = true;
+    ++awaited_;
+}
+
+std::span<const std::string_view> ClientDialogue::flight() {
+    pieces_.clear();
+    if (!std::exchange(flight_ready_, false)) return {};
+    if (!commands_.empty()) pieces_.push_back(commands_);
+    if (std::exchange(with_content_, false)) {
+        content_out_ = true;
+        const auto sent = due_microseconds_ != 0 ? due_microseconds_ : wall_microseconds();
+        composer_.compose(number_, sent, targets_->front().domain);
+        pieces_.push_back(composer_.head());
+        pieces_.push_back(chunking_ ? composer_.form().plain() : composer_.form().stuffed());
+        content_started_ = mono_nanoseconds();
+    }
+    return pieces_;
+}
+
+// --- what was read ---
+
+void ClientDialogue::feed(std::string_view input) {
+    while (!input.empty() && stage_ != Stage::over) {
+        const auto complete = replies_.feed(input);
+        if (!complete) {  // no SMTP server: nothing that it says can be trusted
+            refuse(malformed);
+            return end(After::close);
+        }
+        if (!*complete) return;
+        if (awaited_ == 0) {  // unasked for: a 421 before the end, or nonsense
+            refuse(replies_.reply().code);
+            return end(After::close);
+        }
+        --awaited_;
+        on_reply(replies_.reply());
+    }
+}
+
+void ClientDialogue::on_reply(const smtp::Reply& reply) {
+    if (reply.code >= 400) on_refusal_(owner_, reply.code);
+    if (reply.code == service_closing) {
+        refuse(reply.code);
+        return end(After::close);
+    }
+    switch (stage_) {
+        case Stage::greeting:
+        case Stage::ehlo:
+        case Stage::helo:
+            return on_hello(reply);
+        case Stage::reset:
+            stage_ = Stage::idle;
+            return;
+        case Stage::quit:
+            stage_ = Stage::over;
+            return;
+        default:
+            on_transaction(reply);
+            if (awaited_ == 0 && stage_ != Stage::idle && stage_ != Stage::over) next_flight();
+    }
+}
+
+void ClientDialogue::on_hello(const smtp::Reply& reply) {
+    if (stage_ == Stage::greeting && reply.positive()) {
+        say("EHLO ");
+        commands_.append(hello_name).append("\r\n");
+        stage_ = Stage::ehlo;
+    } else if (stage_ == Stage::ehlo && reply.positive()) {
+        const auto offered = smtp::parse_ehlo_reply(reply);
+        pipelining_ = options_.pipelining && offered.pipelining;
+        chunking_ = options_.chunking && offered.chunking;
+        size_ = offered.size;
+        stage_ = Stage::idle;
+    } else if (stage_ == Stage::ehlo && reply.permanent()) {
+        say("HELO ");
+        commands_.append(hello_name).append("\r\n");
+        stage_ = Stage::helo;
+    } else {
+        stage_ = stage_ == Stage::helo && reply.positive() ? Stage::idle : Stage::over;
+    }
+}
+
+void ClientDialogue::on_transaction(const smtp::Reply& reply) {
+    switch (stage_) {
+        case Stage::mail:
+            mail_open_ = reply.positive();
+            if (!mail_open_) refuse(reply.code);
+            stage_ = Stage::rcpt;
+            break;
+        case Stage::rcpt: {
+            auto& target = (*targets_)[at_];
+            if (reply.positive()) {
+                target.fate = Fate::taken;
+                ++taken_;
+            } else if (refusal_ == 0) {  // else it only says that MAIL was refused
+                target.fate = reply.transient() ? Fate::deferred : Fate::failed;
+            }
+            if (++at_ == targets_->size()) stage_ = chunking_ ? Stage::content : Stage::data;
+            break;
+        }
+        case Stage::data:
+            intermediate_ = reply.intermediate();
+            if (!intermediate_) refuse(reply.code);
+            stage_ = Stage::content;
+            break;
+        case Stage::content:
+            if (!reply.positive()) refuse(reply.code);
+            // After a refused BDAT the transaction may still be open (RFC 3030 section 2); after DATA it is not.
+            if (reply.positive() || !chunking_) mail_open_ = false;
+            end(After::reset);
+            break;
+        default:
+            break;
+    }
+}
+
+// All replies to what was said have come.
+void ClientDialogue::next_flight() {
+    switch (stage_) {
+        case Stage::rcpt:
+            if (refusal_ != 0) return end(After::reset);
+            return say_rcpt((*targets_)[at_]);
+        case Stage::data:  // lockstep: DATA is yet to be said
+            return after_recipients();
+        case Stage::content:
+            if (chunking_) return after_recipients();  // lockstep
+            if (!intermediate_) return end(After::reset);
+            if (!flight_ready_) commands_.clear();
+            empty_content_ = taken_ == 0;  // pipelined: DATA was taken though no recipient was
+            return add_content();
+        default:
+            return;
+    }
+}
+
+void ClientDialogue::after_recipients() {
+    if (taken_ == 0) return end(After::reset);
+    if (!chunking_) return say("DATA\r\n");
+    commands_.clear();
+    add_content();
+}
+
+void ClientDialogue::refuse(unsigned code) {
+    if (refusal_ == 0) refusal_ = code;
+}
+
+// The transaction, or the connection while none is under way, is over.
+void ClientDialogue::end(After after) {
+    if (targets_ != nullptr) settle();
+    if (after == After::close) {
+        stage_ = Stage::over;
+    } else if (after == After::reset && mail_open_) {
+        say("RSET\r\n");
+        stage_ = Stage::reset;
+    } else {
+        stage_ = Stage::idle;
+    }
+}
+
+void ClientDialogue::settle() {
+    for (auto& target : *targets_) {
+        if (target.fate != Fate::taken && !(refusal_ != 0 && target.fate == Fate::open)) continue;
+        if (refusal_ == 0)
+            target.fate = empty_content_ ? Fate::deferred : Fate::accepted;
+        else
+            target.fate = refusal_ < 500 ? Fate::deferred : Fate::failed;
+    }
+    targets_ = nullptr;
+    content_out_ = false;
+    ended_ = true;
+}
+
+}  // namespace angarium::bench

@@ -1,0 +1,124 @@
+#include "bench/command_line.hpp"
+
+#include <CLI/CLI.hpp>
+
+#include <map>
+#include <memory>
+#include <string>
+
+#include "bench/send.hpp"
+#include "bench/sink.hpp"
+#include "bench/store.hpp"
+
+namespace angarium::bench {
+namespace {
+
+using Choose = std::function<void(std::function<int()>)>;
+
+Endpoint endpoint_of(const std::string& text) {
+    const auto endpoint = Endpoint::parse(text);
+    if (!endpoint) throw CLI::ValidationError(text + " is no address with a port, as in 127.0.0.1:2525");
+    return *endpoint;
+}
+
+// "250ms", "10s", "5m", "1h".
+CLI::Option* add_duration(CLI::App& app, const std::string& name, Duration& out, const std::string& help) {
+    static const std::map<std::string, double> units{{"us", 1e3}, {"ms", 1e6}, {"s", 1e9}, {"m", 6e10}, {"h", 3.6e12}};
+    return app
+        .add_option_function<double>(
+            name, [&out](double nanoseconds) { out = Duration(static_cast<std::int64_t>(nanoseconds)); }, help)
+        ->transform(CLI::AsNumberWithUnit(units, CLI::AsNumberWithUnit::UNIT_REQUIRED, "TIME"));
+}
+
+// "4096", "4KiB", "1MB".
+template <class T>
+CLI::Option* add_size(CLI::App& app, const std::string& name, T& out, const std::string& help) {
+    return app.add_option(name, out, help)->transform(CLI::AsSizeValue(true));
+}
+
+CLI::Option* add_endpoint(CLI::App& app, const std::string& name, std::function<void(Endpoint)> store,
+                          const std::string& help) {
+    return app.add_option_function<std::string>(
+        name, [store](const std::string& text) { store(endpoint_of(text)); }, help);
+}
+
+void add_send(CLI::App& parent, const Choose& choose) {
+    auto& app = *parent.add_subcommand("send", "generate mail and measure how it is taken");
+    const auto o = std::make_shared<SendOptions>();
+    add_endpoint(app, "--to", [o](Endpoint e) { o->to = e; }, "the server, as ADDRESS:PORT")->required();
+    auto* messages = app.add_option("--messages", o->messages, "how many must be accepted");
+    add_duration(app, "--duration", o->duration, "how long to send, as in 10s")->excludes(messages);
+    app.add_option("--sessions", o->sessions, "connections at a time")->capture_default_str();
+    add_size(app, "--size", o->size, "bytes of a message, as in 4KiB")->capture_default_str();
+    app.add_option("--recipients", o->recipients, "of a message")->capture_default_str();
+    app.add_option("--domains", o->domains, "recipient domains, chosen uniformly")->capture_default_str();
+    app.add_option("--domain-suffix", o->domain_suffix, "they are d000.SUFFIX, d001.SUFFIX, ...")->capture_default_str();
+    app.add_option("--from", o->from, "the sender's address")->capture_default_str();
+    app.add_option("--rate", o->rate, "messages a second, open loop: latency counts from when each was due");
+    app.add_flag("--pipelining", o->pipelining, "MAIL, RCPT and DATA in one flight, where offered");
+    app.add_flag("--chunking", o->chunking, "BDAT instead of DATA, where offered");
+    auto* keep = app.add_flag("--keep-sessions");
+    keep->description("connections stay for the whole run (the default)");
+    app.add_option("--messages-per-session", o->messages_per_session, "then QUIT and a new connection")->excludes(keep);
+    app.add_option("--shards", o->shards, "threads")->capture_default_str();
+    app.add_option("--seed", o->seed, "of the run's name and the choice of domains");
+    add_duration(app, "--timeout", o->timeout, "for one reply (300s)");
+    app.add_flag("--json", o->json, "the result as one line of JSON");
+    app.add_flag("--progress", o->progress, "a line a second on standard error");
+    app.final_callback([o, choose] { choose([o] { return run_send(*o); }); });
+}
+
+void add_sink(CLI::App& parent, const Choose& choose) {
+    auto& app = *parent.add_subcommand("sink", "take mail, keep none, account for every message");
+    const auto o = std::make_shared<SinkOptions>();
+    const auto listen = std::make_shared<std::vector<std::string>>();
+    auto& script = o->misbehaviour;
+    app.add_option("--listen", *listen,
+                   "ADDRESS:PORT, several times if wanted; port 0 takes a free one, further addresses the first one's")
+        ->required();
+    app.add_option("--shards", o->shards, "threads")->capture_default_str()->check(CLI::Range(1, 64));
+    app.add_option("--expect", o->expect, "end when so many have come, one for each recipient");
+    add_endpoint(app, "--dns", [o](Endpoint e) { o->dns = e; }, "answer DNS here, over UDP");
+    app.add_option("--domains", o->domains, "that DNS knows and that are counted")->capture_default_str();
+    app.add_option("--domain-suffix", o->domain_suffix, "they are d000.SUFFIX, d001.SUFFIX, ...")->capture_default_str();
+    app.add_option("--mx-hosts", o->mx_hosts, "exchangers that the domains share")->capture_default_str();
+    app.add_option("--ttl", o->ttl, "of DNS answers, seconds")->capture_default_str();
+    add_size(app, "--size-limit", o->size_limit, "of a message")->capture_default_str();
+    app.add_flag_callback("--no-pipelining", [o] { o->pipelining = false; }, "do not offer PIPELINING");
+    app.add_flag_callback("--no-chunking", [o] { o->chunking = false; }, "do not offer CHUNKING");
+    const auto probability = CLI::Range(0.0, 1.0);
+    add_duration(app, "--delay", script.delay, "before the reply to end-of-data, as in 5ms");
+    app.add_option("--reject-rcpt", script.reject_rcpt, "probability of 550 to RCPT")->check(probability);
+    app.add_option("--defer-rcpt", script.defer_rcpt, "probability of 451 to RCPT")->check(probability);
+    app.add_option("--defer-data", script.defer_data, "probability of 451 to end-of-data")->check(probability);
+    app.add_option("--disconnect", script.disconnect, "probability of closing instead of answering end-of-data")
+        ->check(probability);
+    app.add_option("--seed", script.seed, "of these probabilities")->capture_default_str();
+    add_duration(app, "--report-every", o->report_every, "a line of JSON on standard output this often");
+    app.add_flag("--json", o->json, "the summary as one line of JSON");
+    app.final_callback([o, listen, choose] {
+        for (const auto& text : *listen) o->listen.push_back(endpoint_of(text));
+        choose([o] { return run_sink(*o); });
+    });
+}
+
+void add_store(CLI::App& parent, const Choose& choose) {
+    auto& app = *parent.add_subcommand("store", "measure this disk and the journal without any SMTP");
+    const auto o = std::make_shared<StoreOptions>();
+    app.add_option("--path", o->path, "a directory on the disk to be measured")->required();
+    add_size(app, "--sizes", o->sizes, "bytes of a message, as in 4KiB,32KiB")->delimiter(',');
+    app.add_option("--groups", o->groups, "messages a synced write, as in 1,8,64")->delimiter(',');
+    add_duration(app, "--seconds", o->seconds, "for each figure (2s)");
+    app.add_flag("--json", o->json, "the result as one line of JSON");
+    app.final_callback([o, choose] { choose([o] { return run_store(*o); }); });
+}
+
+}  // namespace
+
+void add_bench_commands(CLI::App& parent, std::function<void(std::function<int()>)> choose) {
+    add_send(parent, choose);
+    add_sink(parent, choose);
+    add_store(parent, choose);
+}
+
+}  // namespace angarium::bench

@@ -1,0 +1,178 @@
+#include "bench/dns_answer.hpp"
+
+#include <optional>
+
+#include <fmt/core.h>
+
+namespace angarium::bench {
+namespace {
+
+using Octets = std::vector<std::uint8_t>;
+
+enum Type : std::uint16_t { type_a = 1, type_soa = 6, type_mx = 15, type_aaaa = 28, type_opt = 41, type_any = 255 };
+enum Rcode : std::uint8_t { no_error = 0, format_error = 1, name_error = 3, not_implemented = 4, refused = 5 };
+constexpr std::uint16_t class_in = 1;
+constexpr std::size_t header_size = 12;
+constexpr std::uint16_t question_pointer = 0xC000 | header_size;  // the question's name
+
+std::uint16_t read16(std::span<const std::uint8_t> bytes, std::size_t at) {
+    return static_cast<std::uint16_t>(bytes[at] << 8 | bytes[at + 1]);
+}
+void put16(Octets& out, std::uint32_t value) {
+    out.push_back(static_cast<std::uint8_t>(value >> 8));
+    out.push_back(static_cast<std::uint8_t>(value));
+}
+void put32(Octets& out, std::uint32_t value) {
+    put16(out, value >> 16);
+    put16(out, value & 0xFFFF);
+}
+
+struct Query {
+    std::string name;  // as text, without the last dot
+    std::uint16_t type = 0, qclass = 0;
+    std::size_t end = 0;  // of the question
+};
+
+// The one question; nothing when it is malformed.
+std::optional<Query> read_question(std::span<const std::uint8_t> bytes) {
+    Query query;
+    std::size_t at = header_size;
+    while (true) {
+        if (at >= bytes.size()) return std::nullopt;
+        const std::size_t length = bytes[at++];
+        if (length == 0) break;
+        if (length > 63 || at + length > bytes.size() || query.name.size() + length > 254) return std::nullopt;
+        if (!query.name.empty()) query.name += '.';
+        for (std::size_t i = 0; i < length; ++i) {
+            const auto c = static_cast<char>(bytes[at + i]);
+            query.name += c == '.' ? '?' : c;  // a dot inside a label is not ours
+        }
+        at += length;
+    }
+    if (at + 4 > bytes.size()) return std::nullopt;
+    query.type = read16(bytes, at);
+    query.qclass = read16(bytes, at + 2);
+    query.end = at + 4;
+    return query;
+}
+
+void put_name(Octets& out, std::string_view name) {
+    while (!name.empty()) {
+        const auto dot = name.find('.');
+        const auto label = name.substr(0, dot);
+        out.push_back(static_cast<std::uint8_t>(label.size()));
+        out.insert(out.end(), label.begin(), label.end());
+        name.remove_prefix(dot == std::string_view::npos ? name.size() : dot + 1);
+    }
+    out.push_back(0);
+}
+
+// Owner is the question's name, data is written by `put`.
+template <class Put>
+void put_record(Octets& out, std::uint16_t type, std::uint32_t ttl, Put put) {
+    put16(out, question_pointer);
+    put16(out, type);
+    put16(out, class_in);
+    put32(out, ttl);
+    const auto length_at = out.size();
+    put16(out, 0);
+    put();
+    const auto length = out.size() - length_at - 2;
+    out[length_at] = static_cast<std::uint8_t>(length >> 8);
+    out[length_at + 1] = static_cast<std::uint8_t>(length);
+}
+
+void put_soa(Octets& out, const Zone& zone) {
+    put_name(out, zone.domains.suffix());
+    put16(out, type_soa);
+    put16(out, class_in);
+    put32(out, zone.ttl);
+    Octets data;
+    put_name(data, "mx0." + zone.domains.suffix());
+    put_name(data, "hostmaster." + zone.domains.suffix());
+    for (const std::uint32_t number : {1u, 3600u, 600u, 86400u, zone.ttl}) put32(data, number);
+    put16(out, static_cast<std::uint32_t>(data.size()));
+    out.insert(out.end(), data.begin(), data.end());
+}
+
+struct Outcome {
+    Rcode rcode = no_error;
+    unsigned answers = 0;
+    unsigned authority = 0;
+};
+
+Outcome answer_address(const Zone& zone, const Query& query, unsigned host, Octets& out) {
+    const auto& address = zone.addresses[host % zone.addresses.size()];
+    const auto type = address.is_v4() ? type_a : type_aaaa;
+    if (query.type != type && query.type != type_any) return {};
+    put_record(out, type, zone.ttl, [&] {
+        const auto& bytes = address.bytes();
+        out.insert(out.end(), bytes.begin(), bytes.begin() + (address.is_v4() ? 4 : 16));
+    });
+    return {no_error, 1, 0};
+}
+
+Outcome answer(const Zone& zone, const Query& query, Octets& out) {
+    if (query.qclass != class_in) return {refused, 0, 0};
+    Outcome outcome{name_error, 0, 0};
+    const auto& suffix = zone.domains.suffix();
+    if (const auto domain = zone.domains.number(query.name)) {
+        outcome = {};
+        if (query.type == type_mx || query.type == type_any) {
+            put_record(out, type_mx, zone.ttl, [&] {
+                put16(out, 10);
+                put_name(out, fmt::format("mx{}.{}", *domain % zone.mx_hosts, suffix));
+            });
+            outcome.answers = 1;
+        }
+    } else if (const auto host = numbered_label(query.name, "mx", suffix); host && *host < zone.mx_hosts) {
+        outcome = zone.addresses.empty() ? Outcome{} : answer_address(zone, query, *host, out);
+    } else if (equal_ignoring_case(query.name, suffix)) {
+        outcome = {};
+    }
+    if (outcome.answers == 0) {
+        put_soa(out, zone);
+        outcome.authority = 1;
+    }
+    return outcome;
+}
+
+// An OPT record among the additional ones; they begin with it in every query that we know.
+bool has_opt(std::span<const std::uint8_t> query, std::size_t at) {
+    return read16(query, 10) > 0 && at + 11 <= query.size() && query[at] == 0 && read16(query, at + 1) == type_opt;
+}
+
+}  // namespace
+
+void answer_dns(const Zone& zone, std::span<const std::uint8_t> query, std::vector<std::uint8_t>& response) {
+    response.clear();
+    if (query.size() < header_size || (query[2] & 0x80) != 0) return;  // too short, or a response
+    const unsigned opcode = query[2] >> 3 & 15;
+    const auto question = opcode == 0 && read16(query, 4) == 1 ? read_question(query) : std::nullopt;
+    Outcome outcome{opcode == 0 ? format_error : not_implemented, 0, 0};
+    response.assign(header_size, 0);
+    bool opt = false;
+    if (question) {
+        response.insert(response.end(), query.begin() + header_size,
+                        query.begin() + static_cast<std::ptrdiff_t>(question->end));
+        outcome = answer(zone, *question, response);
+        opt = has_opt(query, question->end);
+    }
+    if (opt) {  // RFC 6891: what we take, no options
+        response.push_back(0);
+        put16(response, type_opt);
+        put16(response, most_response);
+        put32(response, 0);
+        put16(response, 0);
+    }
+    response[0] = query[0];
+    response[1] = query[1];
+    response[2] = static_cast<std::uint8_t>(0x84 | (query[2] & 0x79));  // response, authoritative; opcode and RD as asked
+    response[3] = outcome.rcode;
+    response[5] = question ? 1 : 0;
+    response[7] = static_cast<std::uint8_t>(outcome.answers);
+    response[9] = static_cast<std::uint8_t>(outcome.authority);
+    response[11] = opt ? 1 : 0;
+}
+
+}  // namespace angarium::bench

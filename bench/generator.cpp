@@ -1,0 +1,188 @@
+#include "bench/generator.hpp"
+
+#include <algorithm>
+
+#include <fmt/core.h>
+
+namespace angarium::bench {
+namespace {
+
+using runtime::Stream;
+using runtime::Task;
+using Fate = ClientDialogue::Target::Fate;
+
+constexpr Duration connect_timeout = 30s;
+constexpr Duration pause_after_refusal = 100ms;
+constexpr unsigned most_deferrals = 600;         // a minute of pauses: then the message has failed
+constexpr unsigned most_failed_connects = 300;  // in a row, a session's: half a minute of pauses
+
+// What the wall clock showed, or will show, at a monotonic time.
+std::uint64_t wall_microseconds_at(std::uint64_t mono) {
+    const auto ahead = static_cast<std::int64_t>(mono) - static_cast<std::int64_t>(mono_nanoseconds());
+    return static_cast<std::uint64_t>(static_cast<std::int64_t>(wall_microseconds()) + ahead / 1000);
+}
+
+}  // namespace
+
+Generator::Generator(SendState& state, SendTally& tally, runtime::RingShard& shard)
+    : state_(state),
+      tally_(tally),
+      shard_(shard),
+      random_(state.form.run() + index(shard.id())) {}
+
+Task<void> Generator::run(unsigned sessions, double rate, std::uint64_t offset) {
+    if (rate > 0) {
+        auto pacer = Pacer::open(shard_.poller(), rate, offset);
+        if (!pacer) {
+            trouble_ = pacer.error().text;
+            co_return;
+        }
+        pacer_ = std::move(*pacer);
+    }
+    for (unsigned i = 0; i < sessions; ++i) gate_.hold(session());
+    co_await gate_.closed();
+    pacer_.reset();
+}
+
+void Generator::abort() {
+    if (pacer_) pacer_->stop();
+    for (Stream* stream : streams_) stream->abort(IoError::canceled);
+}
+
+bool Generator::may_begin() const {
+    if (state_.stop.load(std::memory_order_relaxed)) return false;
+    if (state_.ends != 0 && mono_nanoseconds() >= state_.ends) return false;
+    const auto wanted = state_.options.messages;
+    return wanted == 0 || state_.claimed.load(std::memory_order_relaxed) < wanted;
+}
+
+bool Generator::claim(Ticket& ticket) {
+    if (!may_begin()) return false;
+    const auto mine = state_.claimed.fetch_add(1, std::memory_order_relaxed);
+    if (state_.options.messages != 0 && mine >= state_.options.messages) return false;
+    ticket.held = true;
+    ticket.failed = false;
+    ticket.deferrals = 0;
+    ticket.number = state_.numbered.fetch_add(1, std::memory_order_relaxed);
+    ticket.targets.clear();
+    for (unsigned i = 0; i < state_.options.recipients; ++i)
+        ticket.targets.push_back({i, static_cast<unsigned>(random_.below(state_.domains.count())), Fate::open});
+    return true;
+}
+
+void Generator::begin(ClientDialogue& dialogue, Ticket& ticket) {
+    if (tally_.first == 0) tally_.first = mono_nanoseconds();
+    dialogue.begin(ticket.number, ticket.targets, ticket.due == 0 ? 0 : wall_microseconds_at(ticket.due));
+}
+
+void Generator::refused(unsigned code) {
+    if (code < tally_.refusals.size()) tally_.refusals[code].add();
+}
+
+Task<void> Generator::session() {
+    ClientDialogue dialogue(
+        state_.options, state_.form, state_.domains,
+        [](void* self, unsigned code) { static_cast<Generator*>(self)->refused(code); }, this);
+    Ticket ticket;
+    unsigned failed_connects = 0;
+    while (!state_.stop && (ticket.held || may_begin()) && failed_connects < most_failed_connects) {
+        auto stream = co_await shard_.network().connect(state_.options.to, std::nullopt, shard_.now() + connect_timeout);
+        const bool connected = stream.has_value() && !state_.stop;
+        if (connected) {
+            streams_.push_back(stream->get());
+            tally_.open.set(streams_.size());
+            const bool greeted = co_await converse(**stream, dialogue, ticket);
+            const auto place = std::ranges::find(streams_, stream->get());
+            *place = streams_.back();
+            streams_.pop_back();
+            tally_.open.set(streams_.size());
+            failed_connects = greeted ? 0 : failed_connects + 1;
+        } else if (!stream) {
+            tally_.connect_errors.add();
+            trouble_ = fmt::format("cannot connect: {}", to_string(stream.error()));
+            ++failed_connects;
+        }
+        if (failed_connects > 0) co_await shard_.sleep(pause_after_refusal);
+    }
+    if (ticket.held) give_up(ticket);
+}
+
+// One connection, from its greeting to its end.
+Task<bool> Generator::converse(Stream& stream, ClientDialogue& dialogue, Ticket& ticket) {
+    const auto most = state_.options.messages_per_session;
+    std::uint64_t begun = 0;
+    bool greeted = false;
+    dialogue.connected();
+    while (!dialogue.over()) {
+        if (dialogue.idle()) {
+            if (!greeted) tally_.connections.add();
+            greeted = true;
+            if (ticket.held && ticket.deferrals > 0) co_await shard_.sleep(pause_after_refusal);
+            if (!ticket.held && pacer_ && (most == 0 || begun < most) && may_begin()) {
+                const auto due = co_await pacer_->next();
+                ticket.due = due.value_or(0);
+            }
+            const bool more = (most == 0 || begun < most) && !state_.stop;
+            if (more && (ticket.held || claim(ticket))) {
+                ++begun;
+                begin(dialogue, ticket);
+            } else {
+                dialogue.quit();
+            }
+        }
+        const auto flight = dialogue.flight();
+        if (!flight.empty()) {
+            const auto written = co_await stream.write(flight, shard_.now() + state_.options.timeout);
+            if (!written) break;
+        }
+        const auto input = co_await stream.read(shard_.now() + state_.options.timeout);
+        if (!input) {
+            if (!greeted) trouble_ = fmt::format("no greeting: {}", to_string(input.error()));
+            break;
+        }
+        dialogue.feed(*input);
+        if (dialogue.ended()) settle(ticket, dialogue, false);
+    }
+    if (dialogue.over() && !greeted) trouble_ = "refused when greeting";
+    if (dialogue.under_way()) settle(ticket, dialogue, true);
+    co_return greeted;
+}
+
+void Generator::settle(Ticket& ticket, const ClientDialogue& dialogue, bool lost) {
+    const auto now = mono_nanoseconds();
+    bool accepted = false, open = false;
+    for (const auto& target : ticket.targets) {
+        if (target.fate == Fate::accepted) {
+            tally_.recipients.add();
+            accepted = true;
+        } else if (target.fate == Fate::failed) {
+            ticket.failed = true;
+        } else {
+            open = true;
+        }
+    }
+    if (accepted) {
+        tally_.last = now;
+        const auto service = now - dialogue.content_started();
+        tally_.latency.record(ticket.due == 0 ? service : now - ticket.due);
+        if (ticket.due != 0) tally_.service.record(service);
+    }
+    if (!open) {
+        ticket.held = false;
+        (ticket.failed ? tally_.failed : tally_.messages).add();
+    } else if (lost) {
+        if (dialogue.outcome_unknown()) ticket.number = state_.numbered.fetch_add(1, std::memory_order_relaxed);
+        (dialogue.outcome_unknown() ? tally_.unknown : tally_.interrupted).add();
+    } else if (++ticket.deferrals > most_deferrals) {
+        give_up(ticket);
+    } else {
+        tally_.retried.add();
+    }
+}
+
+void Generator::give_up(Ticket& ticket) {
+    ticket.held = false;
+    tally_.failed.add();
+}
+
+}  // namespace angarium::bench

@@ -1,0 +1,73 @@
+// One shard's part of the generator: its sessions, each a coroutine that keeps one connection busy. Owning thread: the
+// shard's.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "bench/client_dialogue.hpp"
+#include "bench/pacer.hpp"
+#include "bench/send_run.hpp"
+#include "engine/base/random.hpp"
+#include "engine/runtime/ring_shard.hpp"
+
+namespace angarium::bench {
+
+// What the shards of a run share.
+struct SendState {
+    SendState(const SendOptions& options_, std::uint64_t run)
+        : options(options_),
+          domains(options.domains, options.domain_suffix),
+          form(run, options.size, options.recipients, options.from, domains) {}
+    const SendOptions options;
+    const Domains domains;
+    const MessageForm form;
+    std::uint64_t ends = 0;  // monotonic nanoseconds when no further message is begun; 0: never
+    alignas(128) std::atomic<std::uint64_t> claimed{0};  // messages that somebody has taken on
+    alignas(128) std::atomic<std::uint64_t> numbered{0};
+    std::atomic<bool> stop{false};
+};
+
+class Generator {
+  public:
+    Generator(SendState& state, SendTally& tally, runtime::RingShard& shard);
+    // Runs so many sessions to their end. `rate`: this shard's share of an open loop, 0 for a closed one.
+    runtime::Task<void> run(unsigned sessions, double rate, std::uint64_t offset);
+    // Ends what is under way; on the shard's thread.
+    void abort();
+    const std::string& trouble() const { return trouble_; }
+
+  private:
+    // The message that a session has taken on.
+    struct Ticket {
+        bool held = false;
+        bool failed = false;  // for at least one recipient
+        unsigned deferrals = 0;
+        std::uint64_t number = 0;
+        std::uint64_t due = 0;  // open loop: monotonic nanoseconds
+        std::vector<ClientDialogue::Target> targets;
+    };
+    runtime::Task<void> session();
+    // True: the server greeted us and took our EHLO.
+    runtime::Task<bool> converse(runtime::Stream& stream, ClientDialogue& dialogue, Ticket& ticket);
+    bool may_begin() const;
+    bool claim(Ticket& ticket);
+    void begin(ClientDialogue& dialogue, Ticket& ticket);
+    // A transaction has ended, or (`lost`) its connection has.
+    void settle(Ticket& ticket, const ClientDialogue& dialogue, bool lost);
+    void give_up(Ticket& ticket);
+    void refused(unsigned code);
+
+    SendState& state_;
+    SendTally& tally_;
+    runtime::RingShard& shard_;
+    Random random_;
+    std::unique_ptr<Pacer> pacer_;
+    std::vector<runtime::Stream*> streams_;
+    std::string trouble_;
+    runtime::Gate gate_;
+};
+
+}  // namespace angarium::bench

@@ -1,0 +1,69 @@
+#include "bench/pacer.hpp"
+
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <string>
+
+#include "bench/usage.hpp"
+
+namespace angarium::bench {
+
+Result<std::unique_ptr<Pacer>> Pacer::open(runtime::Poller& poller, double rate, std::uint64_t offset) {
+    const int descriptor = ::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+    if (descriptor < 0) return failure(std::string("timerfd: ") + std::strerror(errno));
+    std::unique_ptr<Pacer> pacer(new Pacer(descriptor, 1e9 / rate, mono_nanoseconds() + offset));
+    Pacer* const self = pacer.get();
+    pacer->poll_ = poller.watch(descriptor, true, false, [self](runtime::Poller::Ready) { self->fire(); });
+    return pacer;
+}
+
+Pacer::~Pacer() {
+    poll_.reset();
+    ::close(descriptor_);
+}
+
+bool Pacer::take_now(std::optional<std::uint64_t>& slot) {
+    if (stopped_) return true;
+    if (!waiting_.empty() || due() > mono_nanoseconds()) return false;
+    slot = due();
+    ++taken_;
+    return true;
+}
+
+void Pacer::wait(Awaiter& awaiter) {
+    waiting_.push_back(&awaiter);
+    if (waiting_.size() == 1) arm();
+}
+
+void Pacer::arm() {
+    const auto when = due();
+    itimerspec spec{};
+    spec.it_value.tv_sec = static_cast<time_t>(when / 1'000'000'000);
+    spec.it_value.tv_nsec = static_cast<long>(when % 1'000'000'000);
+    ::timerfd_settime(descriptor_, TFD_TIMER_ABSTIME, &spec, nullptr);
+}
+
+void Pacer::fire() {
+    std::uint64_t times = 0;
+    [[maybe_unused]] const auto got = ::read(descriptor_, &times, sizeof times);
+    const auto now = mono_nanoseconds();
+    while (!waiting_.empty() && due() <= now) {
+        Awaiter& first = *waiting_.front();
+        waiting_.pop_front();
+        first.slot_ = due();
+        ++taken_;
+        runtime::current_ready_list().push(runtime::resume_of(first.waiter_));
+    }
+    if (!waiting_.empty()) arm();
+}
+
+void Pacer::stop() {
+    stopped_ = true;
+    for (Awaiter* awaiter : waiting_) runtime::current_ready_list().push(runtime::resume_of(awaiter->waiter_));
+    waiting_.clear();
+}
+
+}  // namespace angarium::bench
