@@ -32,7 +32,9 @@ int main(int argc, char** argv) {
     summary->add_flag("--json", json, "for machines");
     summary->callback([&] { chosen = [&] { return app::queue_summary_command(config_file, json); }; });
 
-    bench::add_bench_commands(program, [&](std::function<int()> run) { chosen = std::move(run); });
+    auto* bench = program.add_subcommand("bench", "generate load, receive it, measure the disk's own limit");
+    bench->require_subcommand(1);
+    bench::add_bench_commands(*bench, [&](std::function<int()> run) { chosen = std::move(run); });
 
     program.add_subcommand("version", "print the version")->callback([&] { chosen = app::version_command; });
 
