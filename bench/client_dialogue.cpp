@@ -23,7 +23,11 @@ constexpr unsigned malformed = 499;  // stands for a reply that is none: try aga
 
 ClientDialogue::ClientDialogue(const SendOptions& options, const MessageForm& form, const Domains& domains,
                                OnRefusal on_refusal, void* owner)
-    : options_(options), domains_(domains), on_refusal_(on_refusal), owner_(owner), composer_(form, domains) {}
+    : options_(options),
+      domains_(domains),
+      on_refusal_(on_refusal),
+      owner_(owner),
+      composer_(form, domains) {}
 
 void ClientDialogue::connected() {
     replies_ = smtp::ReplyParser();
@@ -34,9 +38,11 @@ void ClientDialogue::connected() {
     pipelining_ = chunking_ = size_ = false;
 }
 
-void ClientDialogue::begin(std::uint64_t number, std::vector<Target>& targets, std::uint64_t due_microseconds) {
+void ClientDialogue::begin(std::uint64_t number, std::vector<Target>& targets,
+                           std::uint64_t due_microseconds) {
     ANGARIUM_ASSERT(idle());
-    std::erase_if(targets, [](const Target& t) { return t.fate == Fate::accepted || t.fate == Fate::failed; });
+    std::erase_if(targets,
+                  [](const Target& t) { return t.fate == Fate::accepted || t.fate == Fate::failed; });
     for (auto& target : targets) target.fate = Fate::open;
     number_ = number;
     due_microseconds_ = due_microseconds;
@@ -91,7 +97,8 @@ void ClientDialogue::first_flight() {
 
 void ClientDialogue::add_content() {
     if (chunking_) {
-        fmt::format_to(std::back_inserter(commands_), FMT_COMPILE("BDAT {} LAST\r\n"), composer_.form().size());
+        fmt::format_to(std::back_inserter(commands_), FMT_COMPILE("BDAT {} LAST\r\n"),
+                       composer_.form().size());
     } else if (empty_content_) {
         commands_ += ".\r\n";
     }

@@ -60,7 +60,19 @@ class ClientDialogue {
     std::uint64_t content_started() const { return content_started_; }
 
   private:
-    enum class Stage : std::uint8_t { greeting, ehlo, helo, idle, mail, rcpt, data, content, reset, quit, over };
+    enum class Stage : std::uint8_t {
+        greeting,
+        ehlo,
+        helo,
+        idle,
+        mail,
+        rcpt,
+        data,
+        content,
+        reset,
+        quit,
+        over
+    };
     void say(std::string_view command);
     void say_rcpt(const Target& target);
     void add_content();
@@ -84,8 +96,8 @@ class ClientDialogue {
     void* owner_;
     Composer composer_;
     smtp::ReplyParser replies_;
-    Stage stage_ = Stage::over;  // what the next reply answers
-    unsigned awaited_ = 0;       // replies
+    Stage stage_ = Stage::over;                                  // what the next reply answers
+    unsigned awaited_ = 0;                                       // replies
     bool pipelining_ = false, chunking_ = false, size_ = false;  // asked for and offered
 
     std::string commands_;
@@ -96,11 +108,11 @@ class ClientDialogue {
     std::uint64_t number_ = 0;
     std::uint64_t due_microseconds_ = 0;
     std::vector<Target>* targets_ = nullptr;
-    std::size_t at_ = 0;          // the target that the next reply to RCPT is for
-    std::size_t taken_ = 0;       // recipients that were accepted
-    unsigned refusal_ = 0;        // the code that refused the whole; 0: none
-    bool mail_open_ = false;      // MAIL was accepted and nothing has ended it
-    bool intermediate_ = false;   // DATA got its 354
+    std::size_t at_ = 0;         // the target that the next reply to RCPT is for
+    std::size_t taken_ = 0;      // recipients that were accepted
+    unsigned refusal_ = 0;       // the code that refused the whole; 0: none
+    bool mail_open_ = false;     // MAIL was accepted and nothing has ended it
+    bool intermediate_ = false;  // DATA got its 354
     bool content_out_ = false;
     bool with_content_ = false;   // the flight carries the content
     bool empty_content_ = false;  // only the end of data: nobody is left to send to

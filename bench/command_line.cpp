@@ -23,10 +23,12 @@ Endpoint endpoint_of(const std::string& text) {
 
 // "250ms", "10s", "5m", "1h".
 CLI::Option* add_duration(CLI::App& app, const std::string& name, Duration& out, const std::string& help) {
-    static const std::map<std::string, double> units{{"us", 1e3}, {"ms", 1e6}, {"s", 1e9}, {"m", 6e10}, {"h", 3.6e12}};
+    static const std::map<std::string, double> units{
+        {"us", 1e3}, {"ms", 1e6}, {"s", 1e9}, {"m", 6e10}, {"h", 3.6e12}};
     return app
         .add_option_function<double>(
-            name, [&out](double nanoseconds) { out = Duration(static_cast<std::int64_t>(nanoseconds)); }, help)
+            name, [&out](double nanoseconds) { out = Duration(static_cast<std::int64_t>(nanoseconds)); },
+            help)
         ->transform(CLI::AsNumberWithUnit(units, CLI::AsNumberWithUnit::UNIT_REQUIRED, "TIME"));
 }
 
@@ -52,14 +54,16 @@ void add_send(CLI::App& parent, const Choose& choose) {
     add_size(app, "--size", o->size, "bytes of a message, as in 4KiB")->capture_default_str();
     app.add_option("--recipients", o->recipients, "of a message")->capture_default_str();
     app.add_option("--domains", o->domains, "recipient domains, chosen uniformly")->capture_default_str();
-    app.add_option("--domain-suffix", o->domain_suffix, "they are d000.SUFFIX, d001.SUFFIX, ...")->capture_default_str();
+    app.add_option("--domain-suffix", o->domain_suffix, "they are d000.SUFFIX, d001.SUFFIX, ...")
+        ->capture_default_str();
     app.add_option("--from", o->from, "the sender's address")->capture_default_str();
     app.add_option("--rate", o->rate, "messages a second, open loop: latency counts from when each was due");
     app.add_flag("--pipelining", o->pipelining, "MAIL, RCPT and DATA in one flight, where offered");
     app.add_flag("--chunking", o->chunking, "BDAT instead of DATA, where offered");
     auto* keep = app.add_flag("--keep-sessions");
     keep->description("connections stay for the whole run (the default)");
-    app.add_option("--messages-per-session", o->messages_per_session, "then QUIT and a new connection")->excludes(keep);
+    app.add_option("--messages-per-session", o->messages_per_session, "then QUIT and a new connection")
+        ->excludes(keep);
     app.add_option("--shards", o->shards, "threads")->capture_default_str();
     app.add_option("--seed", o->seed, "of the run's name and the choice of domains");
     add_duration(app, "--timeout", o->timeout, "for one reply (300s)");
@@ -74,13 +78,15 @@ void add_sink(CLI::App& parent, const Choose& choose) {
     const auto listen = std::make_shared<std::vector<std::string>>();
     auto& script = o->misbehaviour;
     app.add_option("--listen", *listen,
-                   "ADDRESS:PORT, several times if wanted; port 0 takes a free one, further addresses the first one's")
+                   "ADDRESS:PORT, several times if wanted; port 0 takes a free one, further addresses the "
+                   "first one's")
         ->required();
     app.add_option("--shards", o->shards, "threads")->capture_default_str()->check(CLI::Range(1, 64));
     app.add_option("--expect", o->expect, "end when so many have come, one for each recipient");
     add_endpoint(app, "--dns", [o](Endpoint e) { o->dns = e; }, "answer DNS here, over UDP");
     app.add_option("--domains", o->domains, "that DNS knows and that are counted")->capture_default_str();
-    app.add_option("--domain-suffix", o->domain_suffix, "they are d000.SUFFIX, d001.SUFFIX, ...")->capture_default_str();
+    app.add_option("--domain-suffix", o->domain_suffix, "they are d000.SUFFIX, d001.SUFFIX, ...")
+        ->capture_default_str();
     app.add_option("--mx-hosts", o->mx_hosts, "exchangers that the domains share")->capture_default_str();
     app.add_option("--ttl", o->ttl, "of DNS answers, seconds")->capture_default_str();
     add_size(app, "--size-limit", o->size_limit, "of a message")->capture_default_str();
@@ -90,8 +96,10 @@ void add_sink(CLI::App& parent, const Choose& choose) {
     add_duration(app, "--delay", script.delay, "before the reply to end-of-data, as in 5ms");
     app.add_option("--reject-rcpt", script.reject_rcpt, "probability of 550 to RCPT")->check(probability);
     app.add_option("--defer-rcpt", script.defer_rcpt, "probability of 451 to RCPT")->check(probability);
-    app.add_option("--defer-data", script.defer_data, "probability of 451 to end-of-data")->check(probability);
-    app.add_option("--disconnect", script.disconnect, "probability of closing instead of answering end-of-data")
+    app.add_option("--defer-data", script.defer_data, "probability of 451 to end-of-data")
+        ->check(probability);
+    app.add_option("--disconnect", script.disconnect,
+                   "probability of closing instead of answering end-of-data")
         ->check(probability);
     app.add_option("--seed", script.seed, "of these probabilities")->capture_default_str();
     add_duration(app, "--report-every", o->report_every, "a line of JSON on standard output this often");

@@ -9,8 +9,21 @@ namespace {
 
 using Octets = std::vector<std::uint8_t>;
 
-enum Type : std::uint16_t { type_a = 1, type_soa = 6, type_mx = 15, type_aaaa = 28, type_opt = 41, type_any = 255 };
-enum Rcode : std::uint8_t { no_error = 0, format_error = 1, name_error = 3, not_implemented = 4, refused = 5 };
+enum Type : std::uint16_t {
+    type_a = 1,
+    type_soa = 6,
+    type_mx = 15,
+    type_aaaa = 28,
+    type_opt = 41,
+    type_any = 255
+};
+enum Rcode : std::uint8_t {
+    no_error = 0,
+    format_error = 1,
+    name_error = 3,
+    not_implemented = 4,
+    refused = 5
+};
 constexpr std::uint16_t class_in = 1;
 constexpr std::size_t header_size = 12;
 constexpr std::uint16_t question_pointer = 0xC000 | header_size;  // the question's name
@@ -41,7 +54,8 @@ std::optional<Query> read_question(std::span<const std::uint8_t> bytes) {
         if (at >= bytes.size()) return std::nullopt;
         const std::size_t length = bytes[at++];
         if (length == 0) break;
-        if (length > 63 || at + length > bytes.size() || query.name.size() + length > 254) return std::nullopt;
+        if (length > 63 || at + length > bytes.size() || query.name.size() + length > 254)
+            return std::nullopt;
         if (!query.name.empty()) query.name += '.';
         for (std::size_t i = 0; i < length; ++i) {
             const auto c = static_cast<char>(bytes[at + i]);
@@ -139,7 +153,8 @@ Outcome answer(const Zone& zone, const Query& query, Octets& out) {
 
 // An OPT record among the additional ones; they begin with it in every query that we know.
 bool has_opt(std::span<const std::uint8_t> query, std::size_t at) {
-    return read16(query, 10) > 0 && at + 11 <= query.size() && query[at] == 0 && read16(query, at + 1) == type_opt;
+    return read16(query, 10) > 0 && at + 11 <= query.size() && query[at] == 0 &&
+           read16(query, at + 1) == type_opt;
 }
 
 }  // namespace
@@ -167,7 +182,8 @@ void answer_dns(const Zone& zone, std::span<const std::uint8_t> query, std::vect
     }
     response[0] = query[0];
     response[1] = query[1];
-    response[2] = static_cast<std::uint8_t>(0x84 | (query[2] & 0x79));  // response, authoritative; opcode and RD as asked
+    response[2] = static_cast<std::uint8_t>(
+        0x84 | (query[2] & 0x79));  // response, authoritative; opcode and RD as asked
     response[3] = outcome.rcode;
     response[5] = question ? 1 : 0;
     response[7] = static_cast<std::uint8_t>(outcome.answers);

@@ -43,15 +43,14 @@ void DnsServer::serve() {
     std::array<std::uint8_t, 1500> query;
     for (int i = 0; i < most_at_once; ++i) {
         runtime::SocketAddress from;
-        const auto got =
-            ::recvfrom(descriptor_, query.data(), query.size(), 0, from.get(), &from.length);
+        const auto got = ::recvfrom(descriptor_, query.data(), query.size(), 0, from.get(), &from.length);
         if (got < 0) return;
         ++queries_;
         answer_dns(zone_, std::span(query.data(), static_cast<std::size_t>(got)), response_);
         // A response that cannot be sent is lost, as on any network: the resolver asks again.
-        if (!response_.empty())
-            [[maybe_unused]] const auto sent = ::sendto(descriptor_, response_.data(), response_.size(), 0,
-                                                        from.get(), from.length);
+        if (!response_.empty()) [[maybe_unused]]
+            const auto sent =
+                ::sendto(descriptor_, response_.data(), response_.size(), 0, from.get(), from.length);
     }
 }
 

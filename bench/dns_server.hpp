@@ -13,7 +13,8 @@ namespace angarium::bench {
 class DnsServer {
   public:
     // Port 0 takes a free one. Errors: the address cannot be bound.
-    static Result<std::unique_ptr<DnsServer>> open(runtime::Poller& poller, const Endpoint& endpoint, Zone zone);
+    static Result<std::unique_ptr<DnsServer>> open(runtime::Poller& poller, const Endpoint& endpoint,
+                                                   Zone zone);
     ~DnsServer();
     DnsServer(const DnsServer&) = delete;
     DnsServer& operator=(const DnsServer&) = delete;

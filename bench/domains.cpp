@@ -35,7 +35,9 @@ Domains::Domains(unsigned count, std::string suffix)
       digits_(std::max<unsigned>(3, static_cast<unsigned>(fmt::formatted_size("{}", count_ - 1)))),
       suffix_(std::move(suffix)) {}
 
-std::string Domains::name(unsigned number) const { return fmt::format("d{:0{}}.{}", number, digits_, suffix_); }
+std::string Domains::name(unsigned number) const {
+    return fmt::format("d{:0{}}.{}", number, digits_, suffix_);
+}
 
 void Domains::put_name(char* out, unsigned number) const {
     for (unsigned i = digits_; i > 0; --i, number /= 10) out[i] = static_cast<char>('0' + number % 10);

@@ -31,7 +31,8 @@ class Domains {
 };
 
 // "mx12.example.test" → 12; nothing for other names. `letter` is the label's text before the number ("d", "mx").
-std::optional<unsigned> numbered_label(std::string_view name, std::string_view letters, std::string_view suffix);
+std::optional<unsigned> numbered_label(std::string_view name, std::string_view letters,
+                                       std::string_view suffix);
 bool equal_ignoring_case(std::string_view a, std::string_view b);
 
 }  // namespace angarium::bench

@@ -13,7 +13,7 @@ using Fate = ClientDialogue::Target::Fate;
 
 constexpr Duration connect_timeout = 30s;
 constexpr Duration pause_after_refusal = 100ms;
-constexpr unsigned most_deferrals = 600;         // a minute of pauses: then the message has failed
+constexpr unsigned most_deferrals = 600;        // a minute of pauses: then the message has failed
 constexpr unsigned most_failed_connects = 300;  // in a row, a session's: half a minute of pauses
 
 // What the wall clock showed, or will show, at a monotonic time.
@@ -25,10 +25,7 @@ std::uint64_t wall_microseconds_at(std::uint64_t mono) {
 }  // namespace
 
 Generator::Generator(SendState& state, SendTally& tally, runtime::RingShard& shard)
-    : state_(state),
-      tally_(tally),
-      shard_(shard),
-      random_(state.form.run() + index(shard.id())) {}
+    : state_(state), tally_(tally), shard_(shard), random_(state.form.run() + index(shard.id())) {}
 
 Task<void> Generator::run(unsigned sessions, double rate, std::uint64_t offset) {
     if (rate > 0) {
@@ -66,7 +63,8 @@ bool Generator::claim(Ticket& ticket) {
     ticket.number = state_.numbered.fetch_add(1, std::memory_order_relaxed);
     ticket.targets.clear();
     for (unsigned i = 0; i < state_.options.recipients; ++i)
-        ticket.targets.push_back({i, static_cast<unsigned>(random_.below(state_.domains.count())), Fate::open});
+        ticket.targets.push_back(
+            {i, static_cast<unsigned>(random_.below(state_.domains.count())), Fate::open});
     return true;
 }
 
@@ -86,7 +84,8 @@ Task<void> Generator::session() {
     Ticket ticket;
     unsigned failed_connects = 0;
     while (!state_.stop && (ticket.held || may_begin()) && failed_connects < most_failed_connects) {
-        auto stream = co_await shard_.network().connect(state_.options.to, std::nullopt, shard_.now() + connect_timeout);
+        auto stream = co_await shard_.network().connect(state_.options.to, std::nullopt,
+                                                        shard_.now() + connect_timeout);
         const bool connected = stream.has_value() && !state_.stop;
         if (connected) {
             streams_.push_back(stream->get());
@@ -171,7 +170,8 @@ void Generator::settle(Ticket& ticket, const ClientDialogue& dialogue, bool lost
         ticket.held = false;
         (ticket.failed ? tally_.failed : tally_.messages).add();
     } else if (lost) {
-        if (dialogue.outcome_unknown()) ticket.number = state_.numbered.fetch_add(1, std::memory_order_relaxed);
+        if (dialogue.outcome_unknown())
+            ticket.number = state_.numbered.fetch_add(1, std::memory_order_relaxed);
         (dialogue.outcome_unknown() ? tally_.unknown : tally_.interrupted).add();
     } else if (++ticket.deferrals > most_deferrals) {
         give_up(ticket);

@@ -20,8 +20,9 @@ class IdSet {
         untracked,  // too many runs, or too high a number: not remembered
     };
     static constexpr std::size_t most_runs = 256;
-    static constexpr std::uint64_t most_numbers = std::uint64_t{1} << 32;     // of one run: 0 .. most_numbers - 1
-    static constexpr std::size_t most_chunks = 65536;  // 8 KiB each: 512 MiB, over all runs
+    static constexpr std::uint64_t most_numbers = std::uint64_t{1}
+                                                  << 32;  // of one run: 0 .. most_numbers - 1
+    static constexpr std::size_t most_chunks = 65536;     // 8 KiB each: 512 MiB, over all runs
 
     IdSet();
     ~IdSet();
@@ -43,7 +44,8 @@ class IdSet {
     static constexpr std::size_t directory_size = most_numbers / chunk_bits;
     using Chunk = std::array<std::atomic<std::uint64_t>, chunk_bits / 64>;
     struct Directory {
-        explicit Directory(std::uint64_t run_) : run(run_), chunks(new std::atomic<Chunk*>[directory_size]{}) {}
+        explicit Directory(std::uint64_t run_)
+            : run(run_), chunks(new std::atomic<Chunk*>[directory_size] {}) {}
         ~Directory();
         const std::uint64_t run;
         const std::unique_ptr<std::atomic<Chunk*>[]> chunks;

@@ -11,8 +11,9 @@ Ledger::Ledger(unsigned shards, Domains domains) : domains_(std::move(domains)) 
     }
 }
 
-void Ledger::received(Tally& tally, const MessageReader::Facts& facts, const std::vector<Recipient>& recipients,
-                      std::uint64_t bytes, std::uint64_t now_microseconds) {
+void Ledger::received(Tally& tally, const MessageReader::Facts& facts,
+                      const std::vector<Recipient>& recipients, std::uint64_t bytes,
+                      std::uint64_t now_microseconds) {
     tally.messages.add();
     tally.bytes.add(bytes);
     tally.recipients.add(recipients.size());

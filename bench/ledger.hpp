@@ -44,7 +44,7 @@ struct alignas(128) Tally {
     Counter first_arrival, last_arrival;
 
     // Read by others only when this shard has ended.
-    Histogram latency;                       // from the generator's stamp to the arrival, nanoseconds
+    Histogram latency;                      // from the generator's stamp to the arrival, nanoseconds
     std::vector<std::uint32_t> per_domain;  // copies, by the domain's number
     std::uint64_t other_domains = 0;
 };

@@ -29,13 +29,15 @@ void put_hex(char* out, std::uint64_t value) {
 // line that ends in CRLF.
 std::string filler(std::size_t size) {
     constexpr std::size_t line = 78;
-    constexpr std::string_view text = "The mounted relay of the Persian kings: a fresh rider waited at each station.";
+    constexpr std::string_view text =
+        "The mounted relay of the Persian kings: a fresh rider waited at each station.";
     static_assert(text.size() >= line - 2);
     std::string out;
     out.reserve(size);
     for (std::size_t n = 1; out.size() < size; ++n) {
         auto length = std::min(line, size - out.size());
-        if (const auto rest = size - out.size() - length; rest == 1) --length;  // never a lone CR in the next line
+        if (const auto rest = size - out.size() - length; rest == 1)
+            --length;  // never a lone CR in the next line
         if (length < 2) {
             out.append(length, ' ');  // a message of one octet more than its head: nothing can end a line
             break;
@@ -62,7 +64,9 @@ std::string stuffed(std::string_view plain) {
 
 }  // namespace
 
-Checksum::Checksum() : state_(XXH3_createState(), [](XXH3_state_s* state) { XXH3_freeState(state); }) { reset(); }
+Checksum::Checksum() : state_(XXH3_createState(), [](XXH3_state_s* state) { XXH3_freeState(state); }) {
+    reset();
+}
 Checksum::~Checksum() = default;
 void Checksum::reset() { XXH3_64bits_reset(state_.get()); }
 void Checksum::add(std::string_view piece) { XXH3_64bits_update(state_.get(), piece.data(), piece.size()); }

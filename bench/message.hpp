@@ -89,8 +89,8 @@ class MessageReader {
         std::uint64_t run = 0, number = 0;
         std::uint64_t sent_microseconds = 0;
         unsigned recipients = 1;
-        bool checked = false;   // it has a checksum
-        bool damaged = false;   // which is wrong
+        bool checked = false;  // it has a checksum
+        bool damaged = false;  // which is wrong
     };
     void begin();
     void feed(std::string_view piece);
@@ -98,7 +98,8 @@ class MessageReader {
 
   private:
     void line(std::string_view text);
-    static constexpr std::size_t most_partial = 256;  // of a header line that came in pieces: ours are shorter
+    static constexpr std::size_t most_partial =
+        256;  // of a header line that came in pieces: ours are shorter
 
     bool in_header_ = true;
     std::string partial_;

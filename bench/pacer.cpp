@@ -62,7 +62,8 @@ void Pacer::fire() {
 
 void Pacer::stop() {
     stopped_ = true;
-    for (Awaiter* awaiter : waiting_) runtime::current_ready_list().push(runtime::resume_of(awaiter->waiter_));
+    for (Awaiter* awaiter : waiting_)
+        runtime::current_ready_list().push(runtime::resume_of(awaiter->waiter_));
     waiting_.clear();
 }
 

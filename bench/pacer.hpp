@@ -46,7 +46,9 @@ class Pacer {
   private:
     Pacer(int descriptor, double interval, std::uint64_t first)
         : descriptor_(descriptor), interval_(interval), first_(first) {}
-    std::uint64_t due() const { return first_ + static_cast<std::uint64_t>(interval_ * static_cast<double>(taken_)); }
+    std::uint64_t due() const {
+        return first_ + static_cast<std::uint64_t>(interval_ * static_cast<double>(taken_));
+    }
     bool take_now(std::optional<std::uint64_t>& slot);
     void wait(Awaiter& awaiter);
     void arm();

@@ -15,21 +15,21 @@ namespace angarium::bench {
 
 struct SendOptions {
     Endpoint to;
-    std::uint64_t messages = 0;   // accepted in all; 0: until `duration` is over
-    Duration duration{};          // 0: until `messages` are accepted
-    unsigned sessions = 50;       // connections at a time, over all shards
-    std::uint64_t size = 4096;    // bytes of one message, headers included
-    unsigned recipients = 1;      // of one message
-    unsigned domains = 1;         // recipient domains d000 ... under domain_suffix, chosen uniformly
+    std::uint64_t messages = 0;  // accepted in all; 0: until `duration` is over
+    Duration duration{};         // 0: until `messages` are accepted
+    unsigned sessions = 50;      // connections at a time, over all shards
+    std::uint64_t size = 4096;   // bytes of one message, headers included
+    unsigned recipients = 1;     // of one message
+    unsigned domains = 1;        // recipient domains d000 ... under domain_suffix, chosen uniformly
     std::string domain_suffix = "example.test";
     std::string from = "a@sender.test";
-    double rate = 0;              // messages a second, open loop; 0: closed loop, as fast as they are taken
-    bool pipelining = false;      // MAIL, RCPT and DATA (or BDAT) in one flight, where offered
-    bool chunking = false;        // BDAT instead of DATA, where offered
+    double rate = 0;          // messages a second, open loop; 0: closed loop, as fast as they are taken
+    bool pipelining = false;  // MAIL, RCPT and DATA (or BDAT) in one flight, where offered
+    bool chunking = false;    // BDAT instead of DATA, where offered
     std::uint64_t messages_per_session = 0;  // then QUIT and a new connection; 0: sessions are kept
     unsigned shards = 1;
-    std::uint64_t seed = 0;       // of the run's name and the choice of domains; 0: from the kernel
-    Duration timeout = 300s;      // for one reply
+    std::uint64_t seed = 0;   // of the run's name and the choice of domains; 0: from the kernel
+    Duration timeout = 300s;  // for one reply
     bool json = false;
     bool progress = false;
 };

@@ -32,20 +32,23 @@ std::string send_text(const SendOptions& o, const SendSummary& s) {
         fmt::format_to(std::back_inserter(buffer), "{:<14}{}\n", what, text);
     };
     const auto loop = o.rate > 0 ? fmt::format("open loop at {:.0f} /s", o.rate) : std::string("closed loop");
-    line("run", fmt::format("{:016x} to {}: {} a message, {} recipient{}, {} domain{}, {} sessions, {}", s.run,
-                            o.to.text(), size_text(static_cast<double>(s.size)), o.recipients,
-                            o.recipients == 1 ? "" : "s", o.domains, o.domains == 1 ? "" : "s", o.sessions, loop));
+    line("run",
+         fmt::format("{:016x} to {}: {} a message, {} recipient{}, {} domain{}, {} sessions, {}", s.run,
+                     o.to.text(), size_text(static_cast<double>(s.size)), o.recipients,
+                     o.recipients == 1 ? "" : "s", o.domains, o.domains == 1 ? "" : "s", o.sessions, loop));
     line("accepted", fmt::format("{} messages in {:.2f} s: {:.0f} /s, {} /s", s.messages, s.seconds,
                                  ratio(static_cast<double>(s.messages), s.seconds),
                                  size_text(ratio(static_cast<double>(s.messages * s.size), s.seconds))));
     line("latency", latency_text(s.latency));
     if (s.service.count() > 0) line("service", latency_text(s.service));
-    line("not accepted", fmt::format("{} failed, {} retried after 4xx, {} unknown (connection lost, sent again), "
-                                     "{} interrupted",
-                                     s.failed, s.retried, s.unknown, s.interrupted));
+    line("not accepted",
+         fmt::format("{} failed, {} retried after 4xx, {} unknown (connection lost, sent again), "
+                     "{} interrupted",
+                     s.failed, s.retried, s.unknown, s.interrupted));
     line("connections",
          fmt::format("{} ({:.1f} messages each), {} could not be made", s.connections,
-                     ratio(static_cast<double>(s.messages), static_cast<double>(s.connections)), s.connect_errors));
+                     ratio(static_cast<double>(s.messages), static_cast<double>(s.connections)),
+                     s.connect_errors));
     std::string refusals;
     for (std::size_t code = 0; code < s.refusals.size(); ++code)
         if (s.refusals[code] > 0) refusals += fmt::format("{}: {}   ", code, s.refusals[code]);
@@ -98,8 +101,8 @@ std::string send_json(const SendOptions& o, const SendSummary& s) {
 std::string send_progress_text(const SendProgress& before, const SendProgress& now) {
     const double rate =
         ratio(static_cast<double>(now.messages - before.messages), now.seconds - before.seconds);
-    return fmt::format("{:6.1f} s  {} accepted  {:.0f} /s  {} failed  {} retried  {} unknown  {} open", now.seconds,
-                       now.messages, rate, now.failed, now.retried, now.unknown, now.open);
+    return fmt::format("{:6.1f} s  {} accepted  {:.0f} /s  {} failed  {} retried  {} unknown  {} open",
+                       now.seconds, now.messages, rate, now.failed, now.retried, now.unknown, now.open);
 }
 
 }  // namespace angarium::bench

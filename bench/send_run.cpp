@@ -15,7 +15,9 @@ using runtime::RingShard;
 using runtime::Task;
 
 // `total` in equal parts; the first ones get what is left over.
-unsigned share(unsigned total, unsigned parts, unsigned part) { return total / parts + (part < total % parts ? 1 : 0); }
+unsigned share(unsigned total, unsigned parts, unsigned part) {
+    return total / parts + (part < total % parts ? 1 : 0);
+}
 
 Result<void> check(const SendOptions& o, const MessageForm& form) {
     if (o.messages == 0 && o.duration <= Duration::zero())
@@ -24,7 +26,8 @@ Result<void> check(const SendOptions& o, const MessageForm& form) {
         return failure("sessions, shards, domains and recipients (at most 9999) must be positive");
     if (o.sessions < o.shards) return failure("every shard needs a session");
     if (o.size < form.least_size())
-        return failure(fmt::format("a message has at least {} bytes, for what identifies it", form.least_size()));
+        return failure(
+            fmt::format("a message has at least {} bytes, for what identifies it", form.least_size()));
     return {};
 }
 
@@ -86,7 +89,8 @@ Task<void> SendRun::Implementation::main(RingShard& shard, bool signals) {
     if (number == 0 && progress_) aside.hold(report(shard));
     // The shards take turns: slots of an open loop are spread evenly.
     const auto offset = options.rate > 0 ? static_cast<std::uint64_t>(1e9 / options.rate * number) : 0;
-    co_await generator->run(share(options.sessions, options.shards, number), options.rate / options.shards, offset);
+    co_await generator->run(share(options.sessions, options.shards, number), options.rate / options.shards,
+                            offset);
     --active_;
     if (number != 0) co_return;
     while (active_ > 0) co_await shard.sleep(5ms);
@@ -155,7 +159,8 @@ SendSummary SendRun::Implementation::summary(CpuTime cpu) const {
     s.cpu = cpu;
     s.peak_memory = peak_resident_bytes();
     const auto wanted = state_.options.messages;
-    s.complete = s.failed == 0 && (wanted != 0 ? s.messages >= wanted || state_.ends != 0 : true) && s.messages > 0;
+    s.complete =
+        s.failed == 0 && (wanted != 0 ? s.messages >= wanted || state_.ends != 0 : true) && s.messages > 0;
     return s;
 }
 

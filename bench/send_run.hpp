@@ -22,16 +22,18 @@ struct alignas(128) SendTally {
     Counter recipients;  // accepted
     Counter failed;      // messages that at least one recipient will not get
     Counter retried;     // transactions tried again after a 4xx
-    Counter unknown;     // the connection was lost before the reply to the content: sent again under a new number
-    Counter interrupted; // the connection was lost earlier: sent again
-    Counter connections; // that were greeted
+    Counter
+        unknown;  // the connection was lost before the reply to the content: sent again under a new number
+    Counter interrupted;  // the connection was lost earlier: sent again
+    Counter connections;  // that were greeted
     Counter connect_errors;
-    Counter open;        // connections now
+    Counter open;                       // connections now
     std::array<Counter, 600> refusals;  // by reply code
 
     Histogram latency;  // content handed out (open loop: slot due) to its reply, nanoseconds; read at the end
     Histogram service;  // open loop: content handed out to its reply
-    std::uint64_t first = 0, last = 0;  // begin of the first transaction, last acceptance: monotonic nanoseconds
+    std::uint64_t first = 0,
+                  last = 0;  // begin of the first transaction, last acceptance: monotonic nanoseconds
 };
 
 struct SendSummary {

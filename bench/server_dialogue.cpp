@@ -161,8 +161,8 @@ void ServerDialogue::rcpt(std::string_view argument, std::string& out) {
         tally_.deferred_recipients.add();
         out += "451 4.2.0 Try again later, says the script\r\n";
     } else {
-        const auto domain = at == std::string_view::npos ? std::nullopt
-                                                         : ledger_.domains().number(path->substr(at + 1));
+        const auto domain =
+            at == std::string_view::npos ? std::nullopt : ledger_.domains().number(path->substr(at + 1));
         recipients_.push_back({recipient_number(*path), domain.value_or(Ledger::other_domain)});
         out += "250 2.1.5 Ok\r\n";
     }
@@ -207,7 +207,8 @@ void ServerDialogue::begin_content() {
 }
 
 void ServerDialogue::take_content(std::string_view& input) {
-    const auto piece = input.substr(0, static_cast<std::size_t>(std::min<std::uint64_t>(input.size(), chunk_left_)));
+    const auto piece =
+        input.substr(0, static_cast<std::size_t>(std::min<std::uint64_t>(input.size(), chunk_left_)));
     input.remove_prefix(piece.size());
     chunk_left_ -= piece.size();
     size_ += piece.size();

@@ -32,8 +32,8 @@ class ServerDialogue {
     Step feed(std::string_view& input, std::string& out);
     // The reply that was paused for. False: drop the connection instead.
     bool answer(std::string& out);
-    // In the middle of a message's content: nobody waits for what is in `out`.
-    bool within_content() const { return chunk_left_ > 0 || in_data_; }
+    // In the middle of a chunk: nobody waits for what is in `out`.
+    bool within_chunk() const { return chunk_left_ > 0; }
     std::uint64_t messages() const { return messages_; }
 
   private:
@@ -63,9 +63,9 @@ class ServerDialogue {
 
     // Its content.
     bool in_data_ = false;
-    bool in_chunks_ = false;         // between the first BDAT and the last
-    bool last_chunk_ = false;        // the one being read
-    bool chunk_refused_ = false;     // it is read and thrown away
+    bool in_chunks_ = false;      // between the first BDAT and the last
+    bool last_chunk_ = false;     // the one being read
+    bool chunk_refused_ = false;  // it is read and thrown away
     std::uint64_t chunk_left_ = 0;
     std::uint64_t size_ = 0;
     std::uint64_t arrived_ = 0;  // microseconds since 1970

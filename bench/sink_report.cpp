@@ -51,18 +51,19 @@ std::string sink_text(const SinkSummary& s) {
                                s.untracked > 0 ? fmt::format(", {} not tracked", s.untracked) : ""));
     if (s.expected > 0) line("expected", fmt::format("{}, {} lost", s.expected, s.lost()));
     if (s.latency.count() > 0) line("latency", latency_text(s.latency));
-    line("connections", fmt::format("{}, at most {} at a time, {:.1f} messages each (most {}), {} without any",
-                                    s.connections, s.most_open, per_connection(s), s.most_messages,
-                                    s.empty_connections));
+    line("connections",
+         fmt::format("{}, at most {} at a time, {:.1f} messages each (most {}), {} without any",
+                     s.connections, s.most_open, per_connection(s), s.most_messages, s.empty_connections));
     const auto spread = domain_spread(s);
     line("domains", fmt::format("{} of {} seen, {} to {} copies each, {} copies for others", spread.seen,
                                 s.per_domain.size(), spread.least, spread.most, s.other_domains));
     if (s.queries > 0) line("dns", fmt::format("{} queries", s.queries));
     if (s.rejected_recipients + s.deferred_recipients + s.deferred_messages + s.disconnects > 0)
-        line("script", fmt::format("{} recipients rejected, {} deferred; {} messages deferred, {} disconnects",
-                                   s.rejected_recipients, s.deferred_recipients, s.deferred_messages,
-                                   s.disconnects));
-    if (s.refused_messages > 0) line("refused", fmt::format("{} messages (size, line ends)", s.refused_messages));
+        line("script",
+             fmt::format("{} recipients rejected, {} deferred; {} messages deferred, {} disconnects",
+                         s.rejected_recipients, s.deferred_recipients, s.deferred_messages, s.disconnects));
+    if (s.refused_messages > 0)
+        line("refused", fmt::format("{} messages (size, line ends)", s.refused_messages));
     line("cpu", fmt::format("{:.2f} s user, {:.2f} s system: {:.1f} us a message", s.cpu.user, s.cpu.system,
                             cpu_microseconds(s)));
     line("memory", size_text(static_cast<double>(s.peak_memory)) + " at most");

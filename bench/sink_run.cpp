@@ -95,7 +95,7 @@ Task<void> Collector::converse(Stream& stream, ServerDialogue& dialogue) {
     std::string out;
     dialogue.greet(out);
     while (true) {
-        if (!out.empty() && !stream.has_input() && !dialogue.within_content()) {
+        if (!out.empty() && !stream.has_input() && !dialogue.within_chunk()) {
             const auto written = co_await stream.write(out, no_deadline);
             if (!written) co_return;
             out.clear();
@@ -199,8 +199,7 @@ Task<void> SinkRun::Implementation::lead(RingShard& shard, bool signals) {
         failed_ = true;
     }
     ++listening_;
-    for (unsigned i = 1; i < options_.shards; ++i)
-        set_->call(ShardId(i), [this, i] { wake_[i].signal(); });
+    for (unsigned i = 1; i < options_.shards; ++i) set_->call(ShardId(i), [this, i] { wake_[i].signal(); });
     while (listening_.load() < options_.shards) co_await shard.sleep(1ms);
     std::unique_ptr<runtime::SignalReader> reader;
     runtime::Gate watching;
@@ -215,8 +214,7 @@ Task<void> SinkRun::Implementation::lead(RingShard& shard, bool signals) {
         co_await until_over(shard);
     }
     over_ = true;
-    for (unsigned i = 1; i < options_.shards; ++i)
-        set_->call(ShardId(i), [this, i] { wake_[i].signal(); });
+    for (unsigned i = 1; i < options_.shards; ++i) set_->call(ShardId(i), [this, i] { wake_[i].signal(); });
     if (reader) reader->close();
     co_await watching.closed();
     co_await collectors_[0]->stop();
@@ -299,7 +297,8 @@ SinkSummary SinkRun::Implementation::summary(CpuTime cpu) const {
         s.latency.merge(tally.latency);
         s.other_domains += tally.other_domains;
         for (std::size_t d = 0; d < s.per_domain.size(); ++d) s.per_domain[d] += tally.per_domain[d];
-        if (const auto at = tally.first_arrival.value(); at != 0) first = first == 0 ? at : std::min(first, at);
+        if (const auto at = tally.first_arrival.value(); at != 0)
+            first = first == 0 ? at : std::min(first, at);
         last = std::max(last, tally.last_arrival.value());
     }
     s.seconds = static_cast<double>(last - first) / 1e6;

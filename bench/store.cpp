@@ -65,7 +65,9 @@ class Message final : public queue::JournalRecord {
         ++load_.under_way;
         load_.journal.append(*this, queue::Precedence::accept);
     }
-    std::size_t bytes() const override { return queue::record_header_size + head_.size() + load_.body.size(); }
+    std::size_t bytes() const override {
+        return queue::record_header_size + head_.size() + load_.body.size();
+    }
     void write(queue::GroupWriter& group) override {
         const std::string_view pieces[] = {head_, load_.body};
         group.add(queue::RecordKind::accept, pieces);
@@ -183,7 +185,8 @@ Task<std::uint64_t> StoreRun::write_raw(std::size_t bytes, Histogram& latency, s
 
 Task<void> StoreRun::measure_raw(StoreRow& row) {
     // As many messages as the journal's groups carried, in a write as long.
-    const auto messages = std::max<std::uint64_t>(1, static_cast<std::uint64_t>(row.messages_per_group + 0.5));
+    const auto messages =
+        std::max<std::uint64_t>(1, static_cast<std::uint64_t>(row.messages_per_group + 0.5));
     const auto bytes = queue::aligned(static_cast<std::size_t>(messages * row.size));
     Histogram latency;
     const auto begun = mono_nanoseconds();
@@ -223,7 +226,8 @@ Task<void> StoreRun::measure_journal(runtime::FileSystem& files, StoreRow& row) 
     const double seconds = static_cast<double>(mono_nanoseconds() - begun) / 1e9;
     row.journal.set(load.messages, seconds, (CpuTime::now() - before).total(), load.latency);
     const auto groups = sheet->value(metrics::Count::journal_groups);
-    row.messages_per_group = groups == 0 ? 0 : static_cast<double>(load.messages) / static_cast<double>(groups);
+    row.messages_per_group =
+        groups == 0 ? 0 : static_cast<double>(load.messages) / static_cast<double>(groups);
     row.written_per_byte = load.messages == 0
                                ? 0
                                : static_cast<double>(sheet->value(metrics::Count::journal_bytes)) /
@@ -234,11 +238,13 @@ Task<void> StoreRun::measure_journal(runtime::FileSystem& files, StoreRow& row) 
 }
 
 Result<void> check(const StoreOptions& options) {
-    if (options.sizes.empty() || options.groups.empty()) return failure("give at least one size and one group");
+    if (options.sizes.empty() || options.groups.empty())
+        return failure("give at least one size and one group");
     for (const auto size : options.sizes)
         if (size == 0 || size > queue::part_size)
-            return failure(fmt::format("sizes are 1 to {} bytes: larger bodies reach the journal in parts of that size",
-                                       queue::part_size));
+            return failure(
+                fmt::format("sizes are 1 to {} bytes: larger bodies reach the journal in parts of that size",
+                            queue::part_size));
     for (const auto group : options.groups)
         if (group == 0 || group > 100'000) return failure("groups are 1 to 100000 messages");
     return {};
@@ -263,7 +269,8 @@ int run_store(const StoreOptions& options) {
     (*set)->run([&](RingShard&) { return store.main((*set)->files()); });
     std::filesystem::remove_all(directory, error);
     if (store.error()) return fail(store.error()->text);
-    const auto text = options.json ? store_json(options, store.results()) : store_text(options, store.results());
+    const auto text =
+        options.json ? store_json(options, store.results()) : store_text(options, store.results());
     std::fwrite(text.data(), 1, text.size(), stdout);
     return 0;
 }

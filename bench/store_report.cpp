@@ -31,18 +31,22 @@ std::string store_text(const StoreOptions& options, const StoreResults& results)
     const auto add = std::back_inserter(out);
     fmt::format_to(add, "{}: one synced write of 4 KiB takes p50 {}, p99 {}\n\n", options.path,
                    time_text(results.sync.percentile(50)), time_text(results.sync.percentile(99)));
-    fmt::format_to(add, "{:>20}{:>18}{:>42}{:>31}\n", "", "", "journal -----------------------------", "raw writes --------------");
-    fmt::format_to(add, "{:>10}{:>10}{:>9}{:>9}{:>12}{:>9}{:>10}{:>11}{:>12}{:>9}{:>10}\n", "message", "under way",
-                   "a group", "x bytes", "messages/s", "us cpu", "p50", "p99", "messages/s", "us cpu", "p50");
+    fmt::format_to(add, "{:>20}{:>18}{:>42}{:>31}\n", "", "", "journal -----------------------------",
+                   "raw writes --------------");
+    fmt::format_to(add, "{:>10}{:>10}{:>9}{:>9}{:>12}{:>9}{:>10}{:>11}{:>12}{:>9}{:>10}\n", "message",
+                   "under way", "a group", "x bytes", "messages/s", "us cpu", "p50", "p99", "messages/s",
+                   "us cpu", "p50");
     for (const auto& row : results.rows)
-        fmt::format_to(add, "{:>10}{:>10}{:>9.1f}{:>9.2f}{:>12.0f}{:>9.1f}{:>10}{:>11}{:>12.0f}{:>9.1f}{:>10}\n",
-                       size_text(static_cast<double>(row.size)), row.group, row.messages_per_group,
-                       row.written_per_byte, row.journal.rate, row.journal.cpu_microseconds,
-                       time_text(row.journal.p50), time_text(row.journal.p99), row.raw.rate,
-                       row.raw.cpu_microseconds, time_text(row.raw.p50));
-    fmt::format_to(add,
-                   "\na group: messages that shared one synced write.  x bytes: written for each byte of message.\n"
-                   "Raw writes are as long as the journal's, one in flight, past the page cache where the disk allows it.\n");
+        fmt::format_to(
+            add, "{:>10}{:>10}{:>9.1f}{:>9.2f}{:>12.0f}{:>9.1f}{:>10}{:>11}{:>12.0f}{:>9.1f}{:>10}\n",
+            size_text(static_cast<double>(row.size)), row.group, row.messages_per_group, row.written_per_byte,
+            row.journal.rate, row.journal.cpu_microseconds, time_text(row.journal.p50),
+            time_text(row.journal.p99), row.raw.rate, row.raw.cpu_microseconds, time_text(row.raw.p50));
+    fmt::format_to(
+        add,
+        "\na group: messages that shared one synced write.  x bytes: written for each byte of message.\n"
+        "Raw writes are as long as the journal's, one in flight, past the page cache where the disk allows "
+        "it.\n");
     return fmt::to_string(out);
 }
 

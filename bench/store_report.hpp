@@ -11,8 +11,8 @@
 namespace angarium::bench {
 
 struct StoreFigure {
-    double rate = 0;              // messages a second
-    double cpu_microseconds = 0;  // of processor time, a message
+    double rate = 0;                 // messages a second
+    double cpu_microseconds = 0;     // of processor time, a message
     std::uint64_t p50 = 0, p99 = 0;  // from append to durable, or of one write: nanoseconds
     void set(std::uint64_t messages, double seconds, double cpu_seconds, const Histogram& latency);
 };

@@ -23,7 +23,9 @@ struct CpuTime {
     double system = 0;
     double total() const { return user + system; }
     static CpuTime now();
-    friend CpuTime operator-(const CpuTime& a, const CpuTime& b) { return {a.user - b.user, a.system - b.system}; }
+    friend CpuTime operator-(const CpuTime& a, const CpuTime& b) {
+        return {a.user - b.user, a.system - b.system};
+    }
 };
 
 // The largest resident size of this process so far, bytes.
