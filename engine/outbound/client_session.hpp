@@ -1,8 +1,8 @@
 // ClientSession: our side of one SMTP dialogue (RFC 5321) over a Stream: greeting, EHLO with HELO as fallback, then one
 // transaction after the other, in as few flights as the server's extensions allow:
 //
-//   PIPELINING and CHUNKING, small body   [RSET] MAIL RCPT.. BDAT LAST + body                         1 round trip
-//   PIPELINING and CHUNKING, large body   [RSET] MAIL RCPT..  |  BDAT + part, BDAT + part, ..         2 round trips
+//   PIPELINING and CHUNKING, small body   MAIL RCPT.. BDAT LAST + body                                1 round trip
+//   PIPELINING and CHUNKING, else         [RSET] MAIL RCPT..  |  BDAT + part, BDAT + part, ..         2 round trips
 //   PIPELINING                            [RSET] MAIL RCPT.. DATA  |  body and final dot              2 round trips
 //   otherwise                             one command at a time
 //

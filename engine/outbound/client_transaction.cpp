@@ -17,8 +17,10 @@ Task<void> ClientSession::transact(Attempt& attempt, Content& content) {
     ++transactions_;
     const bool pipelining = offered_.pipelining && options_.pipelining;
     const bool chunking = offered_.chunking && options_.chunking;
+    // Behind a RSET the body waits for the answers: where the server stumbles over RSET it might yet take what follows,
+    // and we would send it again.
     const bool small = content.parts() == 1 && content.first->bytes().size() <= options_.inline_chunk;
-    if (pipelining && chunking && small) {
+    if (pipelining && chunking && small && !needs_reset_) {
         co_await in_one_flight(content.first);
     } else {
         if (pipelining && chunking)

@@ -71,7 +71,8 @@ struct Options {
     // Destinations that ask for an unreachable site within this time hear the same reason without a new connection:
     // shorter than any sensible retry, long enough for the domains that share the site to come by.
     Duration site_rest = 5s;
-    // Sessions in a row that end without one finished transaction before the site counts as unreachable.
+    // Sessions in a row that end without one finished transaction before the site counts as unreachable; at least as
+    // many as it has connections.
     unsigned strikes = 3;
 
     std::size_t recipients_per_transaction =

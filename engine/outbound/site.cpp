@@ -222,7 +222,8 @@ void Site::session_lost(const Judgement& judgement, bool fruitless) {
     if (!fruitless || judgement.ours) return;
     context_.desk.failed(name_);
     ++strikes_;
-    if (strikes_ >= context_.options.strikes) unreachable(judgement);
+    // As many as there are connections: a run of bad luck over many is no verdict on the site.
+    if (strikes_ >= std::max(context_.options.strikes, connections_)) unreachable(judgement);
 }
 
 bool Site::second_try_helps() const { return context_.shard.now() >= no_second_try_until_; }

@@ -17,6 +17,7 @@
 // Each SlotDesk belongs to its shard's thread; the SlotSet is made before the shards run and outlives their letters.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -84,7 +85,9 @@ struct SlotLimits {
 
 class SlotDesk {
   public:
-    SlotDesk(SlotSet& set, ShardId self, SlotLimits limits) : set_(set), self_(self), limits_(limits) {}
+    SlotDesk(SlotSet& set, ShardId self, SlotLimits limits) : set_(set), self_(self), limits_(limits) {
+        limits_.start = std::min(limits_.start, limits_.most);
+    }
 
     // The site exists on this shard. Its name stays with the holder until leave().
     void join(std::string_view site, SlotHolder& holder);

@@ -82,7 +82,7 @@ class Peer {
         flush();
         return true;
     }
-    bool gone() const { return left_; }
+    bool closed() const { return closed_; }
     support::Wire& wire() { return *wire_; }
 
     unsigned round_trips = 0;  // bursts of input that were answered at once
