@@ -164,6 +164,7 @@ void RingLoop::run(const std::function<Task<void>(RingShard&)>& main) {
     current_context = &context_;
     ring_->enable();
     arm_wake();
+    turn(0);  // the clocks still say when the shard was made
     gate().hold(main(*this));
     loop();
     wind_down();
