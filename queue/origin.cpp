@@ -174,8 +174,6 @@ void Origin::wanted(std::unique_ptr<Want> letter) {
             ++sent;
             gate_.hold(offer_again(id, destination, want));
         }
-        want->more = !destination->waiting.empty();
-        if (!want->more) destination->announced = false;
     }
     finish_want(want);
 }
@@ -184,7 +182,9 @@ void Origin::wanted(std::unique_ptr<Want> letter) {
 void Origin::finish_want(std::shared_ptr<Want> want) {
     if (want.use_count() > 2) return;  // ours and the caller's: others still read their deliveries
     auto answer = std::make_unique<Want>(set_, want->name, want->owner, want->origin, want->count);
-    answer->more = want->more;
+    // Said as the answer leaves, not as the request came: whatever was announced in between must not be taken back.
+    if (auto* const destination = young_.find_destination(want->name); destination != nullptr)
+        answer->more = destination->announced = !destination->waiting.empty();
     answer->answered = true;
     shard_.send(want->owner, std::move(answer));
 }
