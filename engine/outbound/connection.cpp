@@ -168,6 +168,7 @@ Task<bool> Connection::open_at(SiteAddress address) {
 }
 
 void Connection::set_ready(bool reused, MonoTime began) {
+    peer_ = address_.endpoint.text();
     connect_us_ = reused ? 0 : std::max(1u, microseconds(context_.shard.now() - began));
     if (std::exchange(was_open_, true)) return;
     site_.session_ready();
@@ -261,6 +262,9 @@ Task<bool> Connection::carry_content(queue::BlockRef first) {
         if (put_back_if_untried()) co_return false;
         if (!session_->usable()) note_loss();
         if (sessions > 1 && attempt_.hopeful()) site_.second_try_failed();
+        // What the first deferred the second took: new connections go there for a while.
+        if (sessions > 1 && attempt_.outcome().remote_accepted)
+            context_.addresses.failed(tried_.front(), context_.shard.now());
         if (!attempt_.hopeful() || sessions >= context_.options.sessions_per_attempt) co_return true;
         const bool moved = co_await move_on();
         if (!moved) co_return true;
@@ -276,7 +280,7 @@ Task<void> Connection::run_transactions(Content& content) {
         co_await session_->transact(attempt_, content);
         if (!session_->mail_answered() || session_->loss()) co_return;
         answered_ = true;
-        site_.transaction_finished(first);
+        site_.transaction_finished(first && attempt_.outcome().remote_accepted);
     }
 }
 
@@ -319,7 +323,7 @@ void Connection::settle(DestinationState& whose) {
     queue::Outcome& outcome = attempt_.outcome();
     outcome.site = site_.name();
     outcome.host = address_.host;
-    outcome.peer = address_.endpoint.text();
+    outcome.peer = peer_;
     outcome.connect_us = std::exchange(connect_us_, 0);
     if (answered_ && whose.queue != nullptr) context_.outlet.reached(*whose.queue);
     auto delivery = attempt_.finish(context_.shard.now());

@@ -73,6 +73,7 @@ class Connection {
     bool was_open_ = false;
 
     std::unique_ptr<ClientSession> session_;
+    std::string peer_;              // its address as text
     SiteAddress address_;           // of the session
     bool second_choice_ = false;    // reached because the one before let a delivery down
     std::uint32_t connect_us_ = 0;  // told with the session's first outcome

@@ -199,10 +199,10 @@ void Site::session_ready() {
     opened_ = true;
 }
 
-void Site::transaction_finished(bool first_of_session) {
+void Site::transaction_finished(bool growth) {
     strikes_ = 0;
     if (!proven_) set_proven(true);
-    if (first_of_session) context_.desk.worked(name_);
+    if (growth) context_.desk.worked(name_);
 }
 
 void Site::open_failed(const Judgement& judgement) {

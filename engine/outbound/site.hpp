@@ -80,7 +80,8 @@ class Site final : public SlotHolder {
     // A firm recall is to be answered by the caller, who closes.
     bool take_recall();
     void session_ready();
-    void transaction_finished(bool first_of_session);
+    // `growth`: the first of its session, and mail was taken.
+    void transaction_finished(bool growth);
     // No address took a connection.
     void open_failed(const Judgement& judgement);
     // A session broke; `fruitless`: without one finished transaction.

@@ -133,15 +133,16 @@ SlotDesk::Home& SlotDesk::home_of(std::string_view site) {
     if (is_new) {
         found->second.limit = limits_.start;
         found->second.lent_to.resize(set_.shards());
+        found->second.waiting.resize(set_.shards());
     }
     return found->second;
 }
 
 void SlotDesk::on_request(std::string_view site, ShardId from) {
     Home& home = home_of(site);
-    home.waiting.push_back(from);
+    ++home.waiting[index(from)];
     serve(site, home);
-    if (!home.waiting.empty()) recall_for(site, home, from);
+    balance(site, home);
     trim(site);
 }
 
@@ -152,30 +153,43 @@ void SlotDesk::on_return(std::string_view site, ShardId from) {
     --home.lent_to[index(from)];
     home.recalled = false;
     serve(site, home);
+    balance(site, home);
     trim(site);
+}
+
+// Of the shards that wait, the one that holds least.
+std::optional<ShardId> SlotDesk::poorest(const Home& home) const {
+    std::optional<ShardId> best;
+    for (unsigned i = 0; i < home.waiting.size(); ++i)
+        if (home.waiting[i] > 0 && (!best || home.lent_to[i] < home.lent_to[index(*best)])) best = ShardId(i);
+    return best;
 }
 
 // A grant on this very shard may come back, or ask for more, before post() returns: the entry is pinned meanwhile.
 void SlotDesk::serve(std::string_view site, Home& home) {
     ++home.serving;
-    while (!home.waiting.empty() && home.lent < home.limit) {
-        const ShardId to = home.waiting.front();
-        home.waiting.pop_front();
+    while (home.lent < home.limit) {
+        const auto to = poorest(home);
+        if (!to) break;
+        --home.waiting[index(*to)];
         ++home.lent;
-        ++home.lent_to[index(to)];
-        post(to, Kind::grant, site);
+        ++home.lent_to[index(*to)];
+        post(*to, Kind::grant, site);
     }
     --home.serving;
 }
 
-void SlotDesk::recall_for(std::string_view site, Home& home, ShardId waiting) {
-    if (home.recalled) return;
+void SlotDesk::balance(std::string_view site, Home& home) {
+    const auto waiting = poorest(home);
+    if (!waiting || home.recalled) return;
     const auto most = std::max_element(home.lent_to.begin(), home.lent_to.end());
     const auto holder = ShardId(most - home.lent_to.begin());
-    if (holder == waiting || *most == 0) return;
+    if (holder == *waiting || *most == 0) return;
     home.recalled = true;
-    const bool firm = *most >= home.lent_to[index(waiting)] + 2;
+    const bool firm = *most >= home.lent_to[index(*waiting)] + 2;
+    ++home.serving;
     post(holder, firm ? Kind::recall_firmly : Kind::recall, site);
+    --home.serving;
 }
 
 void SlotDesk::trim(std::string_view site) {
@@ -183,7 +197,7 @@ void SlotDesk::trim(std::string_view site) {
     if (found == homes_.end()) return;
     const Home& home = found->second;
     const bool nothing_learned = home.limit == limits_.start;
-    if (home.serving == 0 && home.lent == 0 && home.waiting.empty() &&
+    if (home.serving == 0 && home.lent == 0 && !poorest(home) &&
         (nothing_learned || homes_.size() > most_remembered))
         homes_.erase(found);
 }

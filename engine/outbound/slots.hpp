@@ -3,7 +3,7 @@
 // slots back when others wait.
 //
 //   borrower --request--> home --grant--> borrower    a connection may be opened
-//   borrower --return---> home                        it is closed; the next in line gets the slot
+//   borrower --return---> home                        it is closed; whoever waits and holds least gets the slot
 //   borrower --worked---> home                        a connection finished its first transaction: the limit grows by one
 //   borrower --failed---> home                        one could not be opened: the limit shrinks below what is lent
 //   borrower --unreachable-> home                     none could: the limit starts anew
@@ -19,8 +19,8 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <deque>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -121,9 +121,9 @@ class SlotDesk {
         unsigned limit = 0;
         unsigned lent = 0;
         std::vector<unsigned> lent_to;  // by shard
-        std::deque<ShardId> waiting;
-        bool recalled = false;  // since the last return
-        unsigned serving = 0;   // grants under way below us on the stack: the entry stays
+        std::vector<unsigned> waiting;  // requests not granted yet, by shard
+        bool recalled = false;          // since the last return
+        unsigned serving = 0;           // grants under way below us on the stack: the entry stays
     };
 
     // The number of sites whose limit is remembered while nothing is lent.
@@ -142,7 +142,8 @@ class SlotDesk {
     void on_request(std::string_view site, ShardId from);
     void on_return(std::string_view site, ShardId from);
     void serve(std::string_view site, Home& home);
-    void recall_for(std::string_view site, Home& home, ShardId waiting);
+    std::optional<ShardId> poorest(const Home& home) const;
+    void balance(std::string_view site, Home& home);
     void trim(std::string_view site);
 
     SlotSet& set_;

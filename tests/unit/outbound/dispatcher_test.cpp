@@ -235,9 +235,14 @@ TEST_F(Dispatch, ADeliveryThatOneExchangerDefersGoesToTheNext) {
         network.settle();
         EXPECT_EQ(outlet.delivered(), before + 1) << what;
         EXPECT_EQ(outlet.settled.back()->outcome.host, "mx2.hill.com");
-        network.pass(20s, 1s);
+        const auto first = mx1().connections;
+        submit("jill@hill.com", 5);
+        network.settle();
+        EXPECT_EQ(outlet.delivered(), before + 6) << what;
+        EXPECT_EQ(mx1().connections, first) << "the first one rests";
+        network.pass(80s, 1s);
     }
-    EXPECT_EQ(outlet.settled.size(), 4u);
+    EXPECT_EQ(outlet.settled.size(), 24u);
 }
 
 TEST_F(Dispatch, WhatBothExchangersDeferIsDeferredAndNotTriedTwiceForAWhile) {
