@@ -35,12 +35,12 @@ def test_open_session_hears_421(relay_to, sink):
 
 
 def test_new_sessions_are_refused_while_draining(start, relay_to):
-    sink = start(Sink, rules=[{"stage": "dot", "delay": 3}])  # an attempt that keeps the drain waiting
+    sink = start(Sink, rules=[{"stage": "bdat", "delay": 3}])  # an attempt that keeps the drain waiting
     relay = relay_to(sink.address)
     with RawClient(relay.smtp) as client:
         client.command("EHLO client.test")
         client.mail("a@source.test", ["b@destination.test"], b"Subject: late\r\n\r\ntext\r\n")
-        wait_until(lambda: sink.connections() == 1, what="the attempt")
+        wait_until(lambda: any(event["event"] == "rule" for event in sink.events()), what="the attempt's end of data")
         relay.terminate()
         client.expect(421)
     wait_until(lambda: relay.process.poll() is not None or refused(relay.smtp), what="421 or a closed listener")

@@ -5,6 +5,7 @@
 It prints `listening ADDRESS` a listener and `ready`, and appends one JSON line an event to the record, written before the reply:
     {"event": "connect", "connection": 1, "local": "127.0.0.1:9"}
     {"event": "message", "connection": 1, "from": "a@b", "parameters": "...", "to": [...], "size": 9, "digest": "...", "number": 7, "by": "DATA"}
+    {"event": "rule", "connection": 1, "stage": "rcpt"}
     {"event": "close", "connection": 1, "messages": 3, "quit": true}
 `digest` is of everything behind the relay's Received: field, `number` the X-Number field; with "bodies" the event also
 carries "received" and "body" (Latin-1, so every byte survives).
@@ -104,6 +105,7 @@ class Session(asyncio.Protocol):
         rule = self.sink.rules.find(stage, text)
         if rule is None:
             return None
+        self.sink.write(event="rule", connection=self.number, stage=stage)
         if rule.get("delay") and not rule.get("waited"):
             self.hold(rule["delay"], rule)
             return rule

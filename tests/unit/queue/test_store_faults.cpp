@@ -105,11 +105,22 @@ TEST_F(StoreFaults, AFullDiskIsWaitedFor) {
     disk_->full = false;
     waiting.join();
     EXPECT_EQ(alarms().size(), 2u);
-    EXPECT_TRUE(store_->flush());
+    // RocksDB 7.8 does not wait in flushes that follow a resumed error: what is in the files counts.
+    for (std::uint64_t step = 22; step <= 60; ++step) {
+        ASSERT_TRUE(store_->apply(step_of(0, step)));
+        ASSERT_TRUE(store_->flush());
+    }
+    Random random(3);
+    disk_->image(place_.path("store"), place_.path("image"), random);
+    const auto image = open(place_.path("image"), {});
+    ASSERT_TRUE(image);
+    EXPECT_EQ(image->meta().tails[0], 60u);
+    expect_prefix(*image);
     store_.reset();
+    EXPECT_EQ(alarms().size(), 2u);
     store_ = open(place_.path("store"), {});
     ASSERT_TRUE(store_);
-    EXPECT_EQ(store_->meta().tails[0], 21u);
+    EXPECT_EQ(store_->meta().tails[0], 60u);
     expect_prefix(*store_);
 }
 

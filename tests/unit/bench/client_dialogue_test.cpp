@@ -1,0 +1,188 @@
+#include "bench/client_dialogue.hpp"
+
+#include <gtest/gtest.h>
+
+namespace angarium::bench {
+namespace {
+
+using Target = ClientDialogue::Target;
+using Fate = Target::Fate;
+
+struct Client {
+    explicit Client(bool pipelining = false, bool chunking = false)
+        : domains(100, "example.test"), form(1, 1000, 2, "a@sender.test", domains) {
+        options.pipelining = pipelining;
+        options.chunking = chunking;
+        dialogue.emplace(
+            options, form, domains,
+            [](void* self, unsigned code) { static_cast<Client*>(self)->refusals.push_back(code); }, this);
+        dialogue->connected();
+    }
+    // Greets, and offers everything that we know.
+    void greet() {
+        EXPECT_EQ(answer("220 hello\r\n"), "EHLO bench.angarium.test\r\n");
+        EXPECT_EQ(answer("250-hello\r\n250-PIPELINING\r\n250-CHUNKING\r\n250 SIZE 100000\r\n"), "");
+        EXPECT_TRUE(dialogue->idle());
+    }
+    std::string begin() {
+        targets = {{0, 7, Fate::open}, {1, 8, Fate::open}};
+        dialogue->begin(5, targets, 0);
+        return next();
+    }
+    std::string next() {
+        std::string all;
+        for (const auto piece : dialogue->flight()) all += piece;
+        return all;
+    }
+    std::string answer(std::string_view reply) {
+        dialogue->feed(reply);
+        return next();
+    }
+    SendOptions options;
+    Domains domains;
+    MessageForm form;
+    std::optional<ClientDialogue> dialogue;
+    std::vector<Target> targets;
+    std::vector<unsigned> refusals;
+};
+
+const std::string mail = "MAIL FROM:<a@sender.test> SIZE=1000\r\n";
+const std::string rcpt0 = "RCPT TO:<r0@d007.example.test>\r\n", rcpt1 = "RCPT TO:<r1@d008.example.test>\r\n";
+
+TEST(ClientDialogue, SpeaksInLockstep) {
+    Client client;
+    client.greet();
+    EXPECT_EQ(client.begin(), mail);
+    EXPECT_EQ(client.answer("250 ok\r\n"), rcpt0);
+    EXPECT_EQ(client.answer("250 ok\r\n"), rcpt1);
+    EXPECT_EQ(client.answer("250 ok\r\n"), "DATA\r\n");
+    const auto content = client.answer("354 go\r\n");
+    EXPECT_TRUE(content.starts_with("X-Angarium-Bench: 0000000000000001-0000000005 "));
+    EXPECT_TRUE(content.ends_with("\r\n.\r\n"));
+    EXPECT_TRUE(client.dialogue->outcome_unknown());
+    EXPECT_EQ(client.answer("250 ok\r\n"), "");
+    EXPECT_FALSE(client.dialogue->outcome_unknown());
+    EXPECT_TRUE(client.dialogue->ended());
+    EXPECT_FALSE(client.dialogue->ended());
+    EXPECT_EQ(client.targets[0].fate, Fate::accepted);
+    EXPECT_EQ(client.targets[1].fate, Fate::accepted);
+    EXPECT_TRUE(client.dialogue->idle());
+    client.dialogue->quit();
+    EXPECT_EQ(client.next(), "QUIT\r\n");
+    client.answer("221 bye\r\n");
+    EXPECT_TRUE(client.dialogue->over());
+}
+
+TEST(ClientDialogue, PipelinesTheEnvelope) {
+    Client client(true);
+    client.greet();
+    EXPECT_EQ(client.begin(), mail + rcpt0 + rcpt1 + "DATA\r\n");
+    EXPECT_EQ(client.answer("250 ok\r\n250 ok\r\n250"), "");
+    EXPECT_TRUE(client.answer(" ok\r\n354 go\r\n").ends_with("\r\n.\r\n"));
+    client.answer("250 ok\r\n");
+    EXPECT_TRUE(client.dialogue->ended());
+    EXPECT_EQ(client.targets[1].fate, Fate::accepted);
+}
+
+TEST(ClientDialogue, SendsAllInOneFlightWithChunks) {
+    Client client(true, true);
+    client.greet();
+    const auto flight = client.begin();
+    EXPECT_TRUE(flight.starts_with(mail + rcpt0 + rcpt1 + "BDAT 1000 LAST\r\nX-Angarium-Bench: "));
+    EXPECT_EQ(flight.size(), (mail + rcpt0 + rcpt1 + "BDAT 1000 LAST\r\n").size() + 1000);
+    EXPECT_TRUE(client.dialogue->outcome_unknown());
+    client.answer("250 ok\r\n250 ok\r\n550 no\r\n250 ok\r\n");
+    EXPECT_TRUE(client.dialogue->ended());
+    EXPECT_EQ(client.targets[0].fate, Fate::accepted);
+    EXPECT_EQ(client.targets[1].fate, Fate::failed);
+    EXPECT_EQ(client.refusals, std::vector<unsigned>{550});
+}
+
+// A refused MAIL decides for everybody; what its followers hear says nothing more.
+TEST(ClientDialogue, TakesTheRefusalOfMailForAll) {
+    Client client(true);
+    client.greet();
+    client.begin();
+    EXPECT_EQ(client.answer("451 later\r\n503 no\r\n503 no\r\n503 no\r\n"), "");
+    EXPECT_TRUE(client.dialogue->ended());
+    EXPECT_EQ(client.targets[0].fate, Fate::deferred);
+    EXPECT_EQ(client.targets[1].fate, Fate::deferred);
+    EXPECT_TRUE(client.dialogue->idle());
+}
+
+TEST(ClientDialogue, ResetsWhenNoRecipientIsLeft) {
+    Client client;
+    client.greet();
+    client.begin();
+    client.answer("250 ok\r\n");
+    client.answer("550 no\r\n");
+    EXPECT_EQ(client.answer("451 later\r\n"), "RSET\r\n");
+    EXPECT_TRUE(client.dialogue->ended());
+    EXPECT_EQ(client.targets[0].fate, Fate::failed);
+    EXPECT_EQ(client.targets[1].fate, Fate::deferred);
+    EXPECT_FALSE(client.dialogue->idle());
+    client.answer("250 ok\r\n");
+    ASSERT_TRUE(client.dialogue->idle());
+    // The second try is for the deferred one only.
+    client.dialogue->begin(5, client.targets, 0);
+    EXPECT_EQ(client.next(), mail);
+    EXPECT_EQ(client.answer("250 ok\r\n"), rcpt1);
+    EXPECT_EQ(client.targets.size(), 1u);
+}
+
+// Pipelined DATA may be taken although no recipient was: then nothing but the end may follow.
+TEST(ClientDialogue, SendsNoContentToNobody) {
+    Client client(true);
+    client.greet();
+    client.begin();
+    EXPECT_EQ(client.answer("250 ok\r\n550 no\r\n550 no\r\n354 go\r\n"), ".\r\n");
+    client.answer("554 nobody\r\n");
+    EXPECT_TRUE(client.dialogue->ended());
+    EXPECT_EQ(client.targets[0].fate, Fate::failed);
+    EXPECT_TRUE(client.dialogue->idle());
+}
+
+TEST(ClientDialogue, DefersWhatTheEndOfDataDefers) {
+    for (const auto& [reply, fate] :
+         {std::pair{"452 full\r\n", Fate::deferred}, {"554 no\r\n", Fate::failed}}) {
+        Client client;
+        client.greet();
+        client.begin();
+        for (const char* ok : {"250 ok\r\n", "250 ok\r\n", "250 ok\r\n", "354 go\r\n"}) client.answer(ok);
+        EXPECT_EQ(client.answer(reply), "");
+        EXPECT_TRUE(client.dialogue->ended());
+        EXPECT_EQ(client.targets[0].fate, fate);
+        EXPECT_TRUE(client.dialogue->idle());
+    }
+}
+
+TEST(ClientDialogue, EndsTheConnectionAt421) {
+    Client client;
+    client.greet();
+    client.begin();
+    client.answer("250 ok\r\n");
+    client.answer("421 closing\r\n");
+    EXPECT_TRUE(client.dialogue->ended());
+    EXPECT_EQ(client.targets[0].fate, Fate::deferred);
+    EXPECT_TRUE(client.dialogue->over());
+}
+
+TEST(ClientDialogue, FallsBackToHelo) {
+    Client client(true, true);
+    client.answer("220 hello\r\n");
+    EXPECT_EQ(client.answer("502 what\r\n"), "HELO bench.angarium.test\r\n");
+    client.answer("250 ok\r\n");
+    EXPECT_EQ(client.begin(), "MAIL FROM:<a@sender.test>\r\n");  // nothing was offered
+}
+
+TEST(ClientDialogue, LeavesWhoSpeaksNoSmtp) {
+    Client client;
+    client.answer("HTTP/1.1 400 Bad Request\r\n");
+    EXPECT_TRUE(client.dialogue->over());
+    Client refused;
+    refused.answer("554 go away\r\n");
+    EXPECT_TRUE(refused.dialogue->over());
+}
+
+}  // namespace
+}  // namespace angarium::bench

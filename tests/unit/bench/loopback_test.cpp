@@ -1,0 +1,197 @@
+// The generator and the sink against each other on loopback, in one process.
+#include <gtest/gtest.h>
+
+#include <future>
+#include <thread>
+
+#include "bench/send_report.hpp"
+#include "bench/send_run.hpp"
+#include "bench/sink_report.hpp"
+#include "bench/sink_run.hpp"
+
+namespace angarium::bench {
+namespace {
+
+struct Outcome {
+    SendSummary sent;
+    SinkSummary got;
+};
+
+// Runs a sink until `send` has ended and, where it expects something, that has come.
+Outcome run(SendOptions send, SinkOptions sink) {
+    sink.listen = {*Endpoint::parse("127.0.0.1:0")};
+    std::promise<Endpoint> listening;
+    SinkRun sink_run(sink);
+    Outcome outcome;
+    std::thread sinking([&] {
+        auto got =
+            sink_run.run(false, [&](const SinkAddresses& a) { listening.set_value(a.smtp.at(0)); }, nullptr);
+        ASSERT_TRUE(got.has_value()) << got.error().text;
+        outcome.got = std::move(*got);
+    });
+    send.to = listening.get_future().get();
+    SendRun send_run(send);
+    auto sent = send_run.run(false, nullptr);
+    if (sink.expect == 0 || !sent || !sent->complete) sink_run.stop();
+    sinking.join();
+    EXPECT_TRUE(sent.has_value()) << sent.error().text;
+    if (sent) outcome.sent = std::move(*sent);
+    return outcome;
+}
+
+SendOptions messages(std::uint64_t count) {
+    SendOptions send;
+    send.messages = count;
+    send.sessions = 10;
+    send.size = 2000;
+    return send;
+}
+
+void expect_exactly_once(const Outcome& outcome, std::uint64_t count, std::uint64_t copies) {
+    EXPECT_TRUE(outcome.sent.complete);
+    EXPECT_EQ(outcome.sent.messages, count);
+    EXPECT_EQ(outcome.got.unique, copies);
+    EXPECT_EQ(outcome.got.duplicated, 0u);
+    EXPECT_EQ(outcome.got.damaged, 0u);
+    EXPECT_EQ(outcome.got.foreign, 0u);
+    EXPECT_EQ(outcome.sent.latency.count(), outcome.got.messages);
+}
+
+TEST(Loopback, EveryMessageArrivesOnce) {
+    for (const bool pipelining : {false, true}) {
+        for (const bool chunking : {false, true}) {
+            auto send = messages(500);
+            send.domains = 20;
+            send.pipelining = pipelining;
+            send.chunking = chunking;
+            SinkOptions sink;
+            sink.expect = 500;
+            const auto outcome = run(send, sink);
+            expect_exactly_once(outcome, 500, 500);
+            EXPECT_TRUE(outcome.got.clean());
+            EXPECT_EQ(outcome.got.connections, 10u);
+            EXPECT_EQ(outcome.got.most_open, 10u);
+            EXPECT_EQ(outcome.got.bytes, 500u * 2000);
+            EXPECT_EQ(outcome.sent.refusals, (std::array<std::uint64_t, 600>{}));
+        }
+    }
+}
+
+TEST(Loopback, SeveralShardsOnBothSides) {
+    auto send = messages(1000);
+    send.shards = 2;
+    SinkOptions sink;
+    sink.shards = 2;
+    expect_exactly_once(run(send, sink), 1000, 1000);
+}
+
+TEST(Loopback, SeveralRecipients) {
+    auto send = messages(200);
+    send.recipients = 5;
+    send.domains = 100;
+    const auto outcome = run(send, {});
+    EXPECT_EQ(outcome.got.messages, 200u);
+    expect_exactly_once(outcome, 200, 1000);
+}
+
+TEST(Loopback, AConnectionForEveryFewMessages) {
+    auto send = messages(200);
+    send.messages_per_session = 7;
+    const auto outcome = run(send, {});
+    expect_exactly_once(outcome, 200, 200);
+    EXPECT_EQ(outcome.got.most_messages, 7u);
+    EXPECT_GE(outcome.got.connections, 200u / 7);
+}
+
+TEST(Loopback, OpenLoopKeepsItsRate) {
+    auto send = messages(200);
+    send.rate = 1000;
+    send.shards = 2;
+    const auto outcome = run(send, {});
+    expect_exactly_once(outcome, 200, 200);
+    EXPECT_GT(outcome.sent.seconds, 0.19);
+    EXPECT_EQ(outcome.sent.service.count(), 200u);
+}
+
+TEST(Loopback, ADurationEnds) {
+    auto send = messages(0);
+    send.duration = 200ms;
+    const auto outcome = run(send, {});
+    EXPECT_TRUE(outcome.sent.complete);
+    EXPECT_GT(outcome.sent.messages, 0u);
+    EXPECT_EQ(outcome.got.unique, outcome.sent.messages);
+    EXPECT_LT(outcome.sent.seconds, 5);
+}
+
+TEST(Loopback, WhatIsDeferredComesAgain) {
+    SinkOptions sink;
+    sink.misbehaviour.defer_data = 0.05;
+    sink.misbehaviour.defer_rcpt = 0.05;
+    auto send = messages(200);
+    send.recipients = 2;
+    const auto outcome = run(send, sink);
+    EXPECT_TRUE(outcome.sent.complete);
+    EXPECT_EQ(outcome.got.unique, 400u);
+    EXPECT_EQ(outcome.got.duplicated, 0u);
+    EXPECT_GT(outcome.sent.retried, 0u);
+    EXPECT_GT(outcome.sent.refusals[451], 0u);
+}
+
+TEST(Loopback, WhatIsRejectedHasFailed) {
+    SinkOptions sink;
+    sink.misbehaviour.reject_rcpt = 0.1;
+    const auto outcome = run(messages(200), sink);
+    EXPECT_FALSE(outcome.sent.complete);
+    EXPECT_GT(outcome.sent.failed, 0u);
+    EXPECT_EQ(outcome.sent.failed + outcome.sent.messages, 200u);
+    EXPECT_EQ(outcome.sent.refusals[550], outcome.sent.failed);
+    EXPECT_EQ(outcome.got.unique, outcome.sent.messages);
+}
+
+TEST(Loopback, AfterALostConnectionTheOutcomeIsUnknown) {
+    SinkOptions sink;
+    sink.misbehaviour.disconnect = 0.05;
+    const auto outcome = run(messages(300), sink);
+    EXPECT_TRUE(outcome.sent.complete);
+    EXPECT_EQ(outcome.sent.unknown, outcome.got.disconnects);
+    EXPECT_GT(outcome.sent.unknown, 0u);
+    EXPECT_EQ(outcome.got.unique, 300u);
+    EXPECT_EQ(outcome.got.duplicated, 0u);
+}
+
+TEST(Loopback, LargeMessagesGoThroughAnUnwillingServer) {
+    auto send = messages(20);
+    send.size = 3'000'000;
+    SinkOptions sink;
+    sink.pipelining = sink.chunking = false;
+    send.pipelining = send.chunking = true;  // not offered, so not used
+    expect_exactly_once(run(send, sink), 20, 20);
+}
+
+TEST(Loopback, ReportsAreComplete) {
+    SinkOptions sink;
+    sink.expect = 50;
+    const auto send = messages(50);
+    const auto outcome = run(send, sink);
+    EXPECT_NE(send_text(send, outcome.sent).find("50 messages"), std::string::npos);
+    EXPECT_NE(send_json(send, outcome.sent).find("\"accepted\":50"), std::string::npos);
+    EXPECT_NE(sink_text(outcome.got).find("50 unique"), std::string::npos);
+    EXPECT_NE(sink_json(outcome.got).find("\"clean\":true"), std::string::npos);
+}
+
+TEST(Loopback, NobodyListens) {
+    SendOptions send = messages(0);
+    send.to = *Endpoint::parse("127.0.0.1:1");
+    SendRun nothing(send);
+    EXPECT_FALSE(nothing.run(false, nullptr).has_value());  // neither a number nor a duration
+    send.duration = 150ms;
+    SendRun refused(send);
+    const auto summary = refused.run(false, nullptr);
+    ASSERT_TRUE(summary.has_value());
+    EXPECT_FALSE(summary->complete);
+    EXPECT_GT(summary->connect_errors, 0u);
+    EXPECT_NE(summary->trouble.find("cannot connect"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace angarium::bench
