@@ -7,6 +7,7 @@
 #include <rocksdb/write_batch.h>
 
 #include <charconv>
+#include <thread>
 
 #include <fmt/format.h>
 
@@ -77,6 +78,7 @@ class RocksStore final : public Store {
     Result<void> write(rocksdb::WriteBatch& batch);
     template <class Call>
     Result<void> until_there_is_space(std::string_view what, Call&& call);
+    Result<std::uint64_t> flush_in_files();
     std::unexpected<Error> failed(const rocksdb::Status& status);
     void put_held(rocksdb::WriteBatch& batch, const Changes::Delta& held);
     std::uint64_t property(Family family, const std::string& name);
@@ -85,7 +87,9 @@ class RocksStore final : public Store {
     Reclaimer reclaimer_;
     std::mutex applying_;  // one batch at a time: the totals in it follow from the one before
     Changes::Delta held_;  // what the store holds
-    std::mutex mutex_;     // meta_, held_ for readers
+    std::mutex flushing_;
+    std::uint64_t flushes_ = 0;  // numbered, over restarts too
+    std::mutex mutex_;           // meta_, held_ for readers
     StoreMeta meta_;
 };
 
@@ -113,8 +117,9 @@ Result<std::uint64_t> RocksStore::get_meta_number(const std::string& key) {
 }
 
 Result<void> RocksStore::read_meta() {
-    const auto format = get_meta("format");
-    if (!format) return std::unexpected(format.error());
+    const auto flushed = get_meta("flush"), format = get_meta("format");
+    if (!flushed || !format) return std::unexpected((flushed ? format : flushed).error());
+    flushes_ = *flushed ? number(**flushed).value_or(0) : 0;
     if (!*format) return {};  // a new store: shards stay 0
     const auto shards = get_meta_number("shards"), store_id = get_meta_number("store"),
                journal_key = get_meta_number("journal-key");
@@ -128,7 +133,8 @@ Result<void> RocksStore::read_meta() {
         if (!tail) return std::unexpected(tail.error());
         meta_.tails.push_back(*tail);
     }
-    const auto messages = get_meta_number("messages"), ready = get_meta_number("ready"), deferred = get_meta_number("deferred");
+    const auto messages = get_meta_number("messages"), ready = get_meta_number("ready"),
+               deferred = get_meta_number("deferred");
     for (const auto* value : {&messages, &ready, &deferred})
         if (!*value) return std::unexpected(value->error());
     held_.messages = static_cast<std::int64_t>(*messages);
@@ -206,7 +212,8 @@ Result<void> RocksStore::apply(const StoreBatch& batch) {
     Changes changes(*rocks_, batch);
     if (auto added = changes.add(batch); !added) return added;
     const auto& delta = changes.delta();
-    const Changes::Delta held{held_.messages + delta.messages, held_.ready + delta.ready, held_.deferred + delta.deferred};
+    const Changes::Delta held{held_.messages + delta.messages, held_.ready + delta.ready,
+                              held_.deferred + delta.deferred};
     put_held(changes.writes(), held);
     if (auto written = write(changes.writes()); !written) return written;
     {
@@ -222,14 +229,41 @@ Result<void> RocksStore::apply(const StoreBatch& batch) {
     return {};
 }
 
-// All families in one atomic flush. It waits for the memtables of this moment, whichever flush writes them: one that was
-// already running took older ones.
+// All families in one atomic flush. RocksDB's word is not enough: after an error that was resumed from, 7.8 returns from a
+// flush at once, with success. So a number is written first, and it must be found in the files; since the families are
+// flushed together and in the order of the batches, all that was applied before is then there as well.
 Result<void> RocksStore::flush() {
+    std::uint64_t mine = 0;
+    {
+        const std::lock_guard lock(flushing_);
+        mine = ++flushes_;
+        rocksdb::WriteBatch batch;
+        batch.Put(rocks_->family(Family::meta), "flush", std::to_string(mine));
+        if (auto written = write(batch); !written) return written;
+    }
     rocksdb::FlushOptions options;
     options.wait = true;
     options.allow_write_stall = true;  // else it would wait for compactions first
     const std::vector<rocksdb::ColumnFamilyHandle*> all(rocks_->handles.begin(), rocks_->handles.end());
-    return until_there_is_space("flush failed", [&] { return rocks_->db->Flush(options, all); });
+    for (;;) {
+        auto flushed = until_there_is_space("flush failed", [&] { return rocks_->db->Flush(options, all); });
+        if (!flushed) return flushed;
+        const auto persisted = flush_in_files();
+        if (!persisted) return std::unexpected(persisted.error());
+        if (*persisted >= mine) return {};
+        std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    }
+}
+
+// The newest flush number that a crash would leave.
+Result<std::uint64_t> RocksStore::flush_in_files() {
+    rocksdb::ReadOptions options;
+    options.read_tier = rocksdb::kPersistedTier;  // with no log of its own: not the memtables
+    std::string text;
+    const auto status = rocks_->db->Get(options, rocks_->family(Family::meta), "flush", &text);
+    if (status.IsNotFound()) return 0;
+    if (!status.ok()) return failed(status);
+    return number(text).value_or(0);
 }
 
 // ---- loads ----------------------------------------------------------------------------------------------------------

@@ -191,7 +191,7 @@ std::string_view name_of(Family family) {
 }
 
 void StoreHealth::note(std::string_view what, const rocksdb::Status& status) {
-    if (status.ok()) return;
+    if (status.ok() || status.IsShutdownInProgress()) return;
     const auto next = status.IsNoSpace() ? State::full : State::failed;
     std::string words;
     {
