@@ -1,0 +1,159 @@
+// Micro-benchmarks of the pure protocol: commands, replies, content, the Received: field, and reading a generated message.
+#include <benchmark/benchmark.h>
+
+#include <string>
+#include <vector>
+
+#include "bench/message.hpp"
+#include "engine/smtp/command.hpp"
+#include "engine/smtp/data_decoder.hpp"
+#include "engine/smtp/data_encoder.hpp"
+#include "engine/smtp/extensions.hpp"
+#include "engine/smtp/line_reader.hpp"
+#include "engine/smtp/received.hpp"
+#include "engine/smtp/reply.hpp"
+
+namespace angarium::bench {
+namespace {
+
+// The commands of one transaction, from bytes to values.
+void parse_commands(benchmark::State& state) {
+    constexpr std::string_view flight =
+        "MAIL FROM:<bounce+4711@sender.example.test> SIZE=4096 BODY=8BITMIME\r\n"
+        "RCPT TO:<someone@d042.example.test>\r\nDATA\r\n";
+    smtp::LineReader lines(smtp::max_command_line);
+    for (auto _ : state) {
+        std::string_view input = flight;
+        while (!input.empty()) {
+            const auto line = lines.next(input);
+            auto command = smtp::parse_command(line.text);
+            if (command->verb == smtp::Verb::mail) {
+                auto mail = smtp::parse_mail(command->argument);
+                benchmark::DoNotOptimize(mail);
+            } else if (command->verb == smtp::Verb::rcpt) {
+                auto rcpt = smtp::parse_rcpt(command->argument, smtp::Utf8::refused);
+                benchmark::DoNotOptimize(rcpt);
+            }
+            benchmark::DoNotOptimize(command);
+        }
+    }
+    state.SetItemsProcessed(state.iterations() * 3);
+}
+BENCHMARK(parse_commands);
+
+void parse_reply(benchmark::State& state) {
+    constexpr std::string_view reply = "250 2.0.0 Ok: queued as 01HZX2V9K3M8Q4R7T6Y5W0N1BC\r\n";
+    smtp::ReplyParser parser;
+    for (auto _ : state) {
+        std::string_view input = reply;
+        auto complete = parser.feed(input);
+        benchmark::DoNotOptimize(complete);
+        benchmark::DoNotOptimize(parser.reply().code);
+    }
+    state.SetItemsProcessed(state.iterations());
+}
+BENCHMARK(parse_reply);
+
+void parse_ehlo(benchmark::State& state) {
+    std::string reply;
+    smtp::Extensions offered;
+    offered.pipelining = offered.eight_bit_mime = offered.chunking = offered.dsn = offered.size = true;
+    smtp::append_ehlo_reply(reply, "mx.example.net", offered);
+    smtp::ReplyParser parser;
+    for (auto _ : state) {
+        std::string_view input = reply;
+        auto complete = parser.feed(input);
+        benchmark::DoNotOptimize(complete);
+        auto extensions = smtp::parse_ehlo_reply(parser.reply());
+        benchmark::DoNotOptimize(extensions);
+    }
+    state.SetItemsProcessed(state.iterations());
+}
+BENCHMARK(parse_ehlo);
+
+struct Content {
+    explicit Content(std::uint64_t size)
+        : domains(100, "example.test"), form(1, size, 1, "a@sender.test", domains), composer(form, domains) {
+        composer.compose(1, 1, 1);
+        plain = std::string(composer.head()).append(form.plain());
+        wire = std::string(composer.head()).append(form.stuffed());
+    }
+    Domains domains;
+    MessageForm form;
+    Composer composer;
+    std::string plain, wire;
+};
+
+void decode_data(benchmark::State& state) {
+    const Content content(static_cast<std::uint64_t>(state.range(0)));
+    std::vector<std::string_view> pieces;
+    for (auto _ : state) {
+        smtp::DataDecoder decoder;
+        pieces.clear();
+        for (std::string_view rest = content.wire; !rest.empty();) {  // in receive buffers of 16 KiB
+            auto input = rest.substr(0, 16384);
+            rest.remove_prefix(input.size());
+            benchmark::DoNotOptimize(decoder.feed(input, pieces));
+        }
+    }
+    state.SetBytesProcessed(state.iterations() * state.range(0));
+}
+BENCHMARK(decode_data)->Arg(4096)->Arg(32768)->Arg(1 << 20);
+
+void encode_data(benchmark::State& state) {
+    const Content content(static_cast<std::uint64_t>(state.range(0)));
+    std::vector<std::string_view> pieces;
+    for (auto _ : state) {
+        smtp::DataEncoder encoder;
+        pieces.clear();
+        encoder.add(content.plain, pieces);
+        encoder.finish(pieces);
+        benchmark::DoNotOptimize(pieces.data());
+    }
+    state.SetBytesProcessed(state.iterations() * state.range(0));
+}
+BENCHMARK(encode_data)->Arg(4096)->Arg(32768)->Arg(1 << 20);
+
+void received_header(benchmark::State& state) {
+    const auto recipient = smtp::Mailbox::parse("someone@d042.example.test");
+    smtp::TraceFacts facts;
+    facts.helo = "client.example.net";
+    facts.peer = *IpAddress::parse("192.0.2.17");
+    facts.hostname = "relay.example.net";
+    facts.id = "01HZX2V9K3M8Q4R7T6Y5W0N1BC";
+    facts.recipient = &*recipient;
+    facts.at = WallTime{1'700'000'000'000ms};
+    std::string out;
+    for (auto _ : state) {
+        out.clear();
+        smtp::append_received(out, facts);
+        benchmark::DoNotOptimize(out.data());
+    }
+    state.SetItemsProcessed(state.iterations());
+}
+BENCHMARK(received_header);
+
+// What generator and sink add to a message: composing it, and reading it with its checksum.
+void compose_message(benchmark::State& state) {
+    Content content(static_cast<std::uint64_t>(state.range(0)));
+    std::uint64_t number = 0;
+    for (auto _ : state) content.composer.compose(++number, 1, 7);
+    state.SetItemsProcessed(state.iterations());
+}
+BENCHMARK(compose_message)->Arg(4096)->Arg(32768);
+
+void read_message(benchmark::State& state) {
+    const Content content(static_cast<std::uint64_t>(state.range(0)));
+    MessageReader reader;
+    for (auto _ : state) {
+        reader.begin();
+        reader.feed(content.plain);
+        auto facts = reader.finish();
+        benchmark::DoNotOptimize(facts);
+    }
+    state.SetItemsProcessed(state.iterations());
+}
+BENCHMARK(read_message)->Arg(4096)->Arg(32768);
+
+}  // namespace
+}  // namespace angarium::bench
