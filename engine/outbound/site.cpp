@@ -109,6 +109,7 @@ std::unique_ptr<queue::Delivery> Site::next(std::shared_ptr<DestinationState>& w
         if (destination.turn.linked())
             destination.turn.leave();  // says ready but gives nothing: wait for its call
     }
+    if (requested_ > 0) context_.desk.withdraw(name_);
     return nullptr;
 }
 
@@ -170,6 +171,12 @@ void Site::granted(Slot slot) {
         return;
     }
     context_.gate.hold(Connection::run(context_, *this, std::move(slot)));
+}
+
+void Site::withdrawn(unsigned count) {
+    ANGARIUM_ASSERT(requested_ >= count);
+    requested_ -= count;
+    consider();
 }
 
 void Site::recalled(bool firm) {

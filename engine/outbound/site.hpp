@@ -72,6 +72,7 @@ class Site final : public SlotHolder {
 
     // --- connections ---
     void granted(Slot slot) override;
+    void withdrawn(unsigned count) override;
     void recalled(bool firm) override;
     void joined(Connection& connection);
     void left(Connection& connection);

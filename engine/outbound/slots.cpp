@@ -9,11 +9,11 @@ namespace angarium::outbound {
 // Every message between borrower and home.
 class SlotLetter final : public runtime::Letter {
   public:
-    SlotLetter(SlotSet& set, SlotDesk::Kind kind, std::string_view site, ShardId from)
-        : set_(set), kind_(kind), site_(site), from_(from) {}
+    SlotLetter(SlotSet& set, SlotDesk::Kind kind, std::string_view site, ShardId from, unsigned count)
+        : set_(set), kind_(kind), site_(site), from_(from), count_(count) {}
     void arrive() override {
         const std::unique_ptr<SlotLetter> self(this);
-        set_.desk(runtime::Shard::current().id()).receive(kind_, site_, from_);
+        set_.desk(runtime::Shard::current().id()).receive(kind_, site_, from_, count_);
     }
 
   private:
@@ -21,6 +21,7 @@ class SlotLetter final : public runtime::Letter {
     SlotDesk::Kind kind_;
     std::string site_;
     ShardId from_;
+    unsigned count_;
 };
 
 void Slot::give_back() {
@@ -39,17 +40,19 @@ ShardId SlotSet::home(std::string_view site) const {
     return ShardId((hash ^ (hash >> 32)) % desks_.size());
 }
 
-void SlotDesk::post(ShardId to, Kind kind, std::string_view site) {
-    if (to == self_) return receive(kind, site, self_);
-    runtime::Shard::current().send(to, std::make_unique<SlotLetter>(set_, kind, site, self_));
+void SlotDesk::post(ShardId to, Kind kind, std::string_view site, unsigned count) {
+    if (to == self_) return receive(kind, site, self_, count);
+    runtime::Shard::current().send(to, std::make_unique<SlotLetter>(set_, kind, site, self_, count));
 }
 
 void SlotDesk::tell(Kind kind, std::string_view site) { post(set_.home(site), kind, site); }
 
-void SlotDesk::receive(Kind kind, std::string_view site, ShardId from) {
+void SlotDesk::receive(Kind kind, std::string_view site, ShardId from, unsigned count) {
     switch (kind) {
         case Kind::request:
             return on_request(site, from);
+        case Kind::withdraw:
+            return on_withdraw(site, from);
         case Kind::give_back:
             return on_return(site, from);
         case Kind::worked: {
@@ -68,6 +71,8 @@ void SlotDesk::receive(Kind kind, std::string_view site, ShardId from) {
             return trim(site);
         case Kind::grant:
             return on_grant(site);
+        case Kind::withdrawn:
+            return on_withdrawn(site, count);
         case Kind::recall:
             return on_recall(site, false);
         case Kind::recall_firmly:
@@ -98,6 +103,26 @@ void SlotDesk::request(std::string_view site) {
     tell(Kind::request, site);
 }
 
+void SlotDesk::withdraw(std::string_view site) {
+    const auto found = borrowed_.find(site);
+    ANGARIUM_ASSERT(found != borrowed_.end());
+    Borrowed& borrowed = found->second;
+    if (borrowed.requested == 0 || std::exchange(borrowed.withdrawing, true)) return;
+    tell(Kind::withdraw, site);
+}
+
+void SlotDesk::on_withdrawn(std::string_view site, unsigned count) {
+    const auto found = borrowed_.find(site);
+    ANGARIUM_ASSERT(found != borrowed_.end() && found->second.requested >= count);
+    Borrowed& borrowed = found->second;
+    borrowed.withdrawing = false;
+    borrowed.requested -= count;
+    if (borrowed.holder != nullptr)
+        borrowed.holder->withdrawn(count);
+    else
+        forget_if_unused(borrowed);
+}
+
 void SlotDesk::on_grant(std::string_view site) {
     const auto found = borrowed_.find(site);
     ANGARIUM_ASSERT(found != borrowed_.end() && found->second.requested > 0);
@@ -122,7 +147,8 @@ void SlotDesk::on_recall(std::string_view site, bool firm) {
 }
 
 void SlotDesk::forget_if_unused(Borrowed& borrowed) {
-    if (borrowed.holder != nullptr || borrowed.lent > 0 || borrowed.requested > 0) return;
+    if (borrowed.holder != nullptr || borrowed.lent > 0 || borrowed.requested > 0 || borrowed.withdrawing)
+        return;
     borrowed_.erase(borrowed_.find(borrowed.site));
 }
 
@@ -157,6 +183,12 @@ void SlotDesk::on_return(std::string_view site, ShardId from) {
     trim(site);
 }
 
+void SlotDesk::on_withdraw(std::string_view site, ShardId from) {
+    const unsigned count = std::exchange(home_of(site).waiting[index(from)], 0u);
+    trim(site);
+    post(from, Kind::withdrawn, site, count);
+}
+
 // Of the shards that wait, the one that holds least.
 std::optional<ShardId> SlotDesk::poorest(const Home& home) const {
     std::optional<ShardId> best;
@@ -184,9 +216,11 @@ void SlotDesk::balance(std::string_view site, Home& home) {
     if (!waiting || home.recalled) return;
     const auto most = std::max_element(home.lent_to.begin(), home.lent_to.end());
     const auto holder = ShardId(most - home.lent_to.begin());
+    const unsigned least = home.lent_to[index(*waiting)];
     if (holder == *waiting || *most == 0) return;
+    const bool firm = *most >= least + 2;
+    if (!firm && least > 0) return;  // as good as even
     home.recalled = true;
-    const bool firm = *most >= home.lent_to[index(*waiting)] + 2;
     ++home.serving;
     post(holder, firm ? Kind::recall_firmly : Kind::recall, site);
     --home.serving;

@@ -4,6 +4,8 @@
 //
 //   borrower --request--> home --grant--> borrower    a connection may be opened
 //   borrower --return---> home                        it is closed; whoever waits and holds least gets the slot
+//   borrower --withdraw-> home                        the mail has run out: forget my requests that wait
+//   home --withdrawn(n)-> borrower                    so many are forgotten; others were granted before
 //   borrower --worked---> home                        a connection finished its first transaction: the limit grows by one
 //   borrower --failed---> home                        one could not be opened: the limit shrinks below what is lent
 //   borrower --unreachable-> home                     none could: the limit starts anew
@@ -41,6 +43,7 @@ struct Borrowed {
     class SlotHolder* holder = nullptr;  // null: the site is gone here
     unsigned lent = 0;
     unsigned requested = 0;
+    bool withdrawing = false;
 };
 
 // Permission for one connection. Move-only; gives itself back.
@@ -75,6 +78,8 @@ class SlotHolder {
     virtual ~SlotHolder() = default;
     // One of the requested slots. Dropping it returns it.
     virtual void granted(Slot slot) = 0;
+    // So many requests will not be granted any more.
+    virtual void withdrawn(unsigned count) = 0;
     virtual void recalled(bool firm) = 0;
 };
 
@@ -94,6 +99,8 @@ class SlotDesk {
     // No more grants; slots that are out come back on their own.
     void leave(std::string_view site);
     void request(std::string_view site);
+    // Takes back the requests that wait at home; withdrawn() says how many.
+    void withdraw(std::string_view site);
     void worked(std::string_view site) { tell(Kind::worked, site); }
     void failed(std::string_view site) { tell(Kind::failed, site); }
     void unreachable(std::string_view site) { tell(Kind::unreachable, site); }
@@ -108,13 +115,15 @@ class SlotDesk {
     friend class SlotLetter;
     enum class Kind : std::uint8_t {
         request,
+        withdraw,
         give_back,
         worked,
         failed,
         unreachable,
         grant,
+        withdrawn,
         recall,
-        recall_firmly
+        recall_firmly,
     };
 
     struct Home {
@@ -130,17 +139,19 @@ class SlotDesk {
     static constexpr std::size_t most_remembered = 10'000;
 
     void tell(Kind kind, std::string_view site);
-    void receive(Kind kind, std::string_view site, ShardId from);
-    void post(ShardId to, Kind kind, std::string_view site);
+    void receive(Kind kind, std::string_view site, ShardId from, unsigned count);
+    void post(ShardId to, Kind kind, std::string_view site, unsigned count = 0);
     // Borrower.
     void give_back(Borrowed& borrowed);
     void on_grant(std::string_view site);
+    void on_withdrawn(std::string_view site, unsigned count);
     void on_recall(std::string_view site, bool firm);
     void forget_if_unused(Borrowed& borrowed);
     // Home.
     Home& home_of(std::string_view site);
     void on_request(std::string_view site, ShardId from);
     void on_return(std::string_view site, ShardId from);
+    void on_withdraw(std::string_view site, ShardId from);
     void serve(std::string_view site, Home& home);
     std::optional<ShardId> poorest(const Home& home) const;
     void balance(std::string_view site, Home& home);

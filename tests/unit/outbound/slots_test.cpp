@@ -18,6 +18,7 @@ class Holder final : public SlotHolder {
         if (refuse) return;
         held.push_back(std::move(slot));
     }
+    void withdrawn(unsigned count) override { wanted -= static_cast<int>(count); }
     void recalled(bool firm) override {
         ++recalls;
         firm_recalls += firm;
@@ -74,6 +75,22 @@ TEST(Slots, GrantsThatNobodyWantsComeBack) {
     EXPECT_EQ(holder.wanted, -10);
     EXPECT_EQ(desk.lent("site"), 0u);
     desk.leave("site");
+}
+
+TEST(Slots, RequestsThatWaitCanBeWithdrawn) {
+    SlotSet set(1, {2, 4});
+    SlotDesk& desk = set.desk(ShardId{0});
+    Holder holder;
+    desk.join("site", holder);
+    holder.wanted += 5;
+    for (int i = 0; i < 5; ++i) desk.request("site");
+    desk.withdraw("site");
+    EXPECT_EQ(holder.wanted, 0);
+    holder.held.clear();
+    EXPECT_EQ(desk.lent("site"), 0u);
+    desk.withdraw("site");
+    desk.leave("site");
+    EXPECT_EQ(desk.borrowed(), 0u);
 }
 
 TEST(Slots, AMovedSlotGivesBackOnce) {
@@ -198,7 +215,7 @@ TEST(Slots, NoneIsLostOrDoubledOverShards) {
             const auto i = static_cast<unsigned>(random.below(count));
             auto& desk = all.set.desk(ShardId(i));
             all.in(i, [&] {
-                switch (random.below(6)) {
+                switch (random.below(7)) {
                     case 0:
                     case 1:
                         if (holders[i].wanted < 5) {
@@ -216,6 +233,9 @@ TEST(Slots, NoneIsLostOrDoubledOverShards) {
                         if (!holders[i].held.empty()) desk.failed(site);
                         break;
                     case 5:
+                        desk.withdraw(site);
+                        break;
+                    case 6:
                         if (random.below(50) == 0) desk.unreachable(site);
                         break;
                 }
@@ -231,7 +251,7 @@ TEST(Slots, NoneIsLostOrDoubledOverShards) {
         while (all.deliver_one(random)) {
         }
         for (unsigned i = 0; i < count; ++i)
-            EXPECT_EQ(holders[i].wanted, 0) << "every request was granted once";
+            EXPECT_EQ(holders[i].wanted, 0) << "every request was granted or withdrawn, once";
         EXPECT_EQ(all.set.desk(ShardId(home)).lent(site), 0u);
         for (unsigned i = 0; i < count; ++i) {
             all.in(i, [&] { all.set.desk(ShardId(i)).leave(site); });
