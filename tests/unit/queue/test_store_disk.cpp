@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <thread>
+#include <vector>
 
 #include "queue/store.hpp"
 #include "tests/unit/queue/place.hpp"
@@ -62,15 +63,17 @@ struct Child {
 Child start_child(const std::string& path) {
     int ends[2];
     EXPECT_EQ(::pipe(ends), 0);
-    const std::string setting = "ANGARIUM_STORE_CHILD=" + path;
+    std::string setting = "ANGARIUM_STORE_CHILD=" + path;
+    std::vector<char*> settings{setting.data()};
+    for (char** at = environ; *at != nullptr; ++at) settings.push_back(*at);
+    settings.push_back(nullptr);
     const pid_t pid = ::fork();
     if (pid == 0) {
         ::dup2(ends[1], STDOUT_FILENO);
         ::close(ends[0]);
         const char* arguments[] = {"store-child", "--gtest_filter=StoreChild.Run", "--gtest_brief=1",
                                    nullptr};
-        const char* environment[] = {setting.c_str(), nullptr};
-        ::execve("/proc/self/exe", const_cast<char**>(arguments), const_cast<char**>(environment));
+        ::execve("/proc/self/exe", const_cast<char**>(arguments), settings.data());
         ::_exit(127);
     }
     ::close(ends[1]);
