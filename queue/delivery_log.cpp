@@ -92,6 +92,7 @@ struct DeliveryLog::Writer {
     void added() {
         ++counts.lines;
         ++counts.waiting;
+        if (sheet != nullptr) sheet->add(metrics::Level::log_lag, 1);
         if (write_failed && gathering.size() < retry_at) return;
         schedule();
     }
@@ -126,6 +127,10 @@ struct DeliveryLog::Writer {
                 offset += writing.size();
                 counts.waiting -= taken;
                 written += taken;
+                if (sheet != nullptr) {
+                    sheet->add(metrics::Count::log_lines, taken);
+                    sheet->add(metrics::Level::log_lag, -static_cast<std::int64_t>(taken));
+                }
                 writing.clear();
                 if (writing.capacity() > usual_buffer) writing = std::string();
             } else {
@@ -140,11 +145,16 @@ struct DeliveryLog::Writer {
     void note_failure(IoError why) {
         write_failed = true;
         error = why;
-        ++counts.failures;
+        count_failure();
         writing.append(gathering);
         gathering.swap(writing);
         writing.clear();
         retry_at = gathering.size() + retry_after;
+    }
+
+    void count_failure() {
+        ++counts.failures;
+        if (sheet != nullptr) sheet->add(metrics::Count::log_failures);
     }
 
     // Until all lines added before the call are written.
@@ -174,6 +184,7 @@ struct DeliveryLog::Writer {
     IoError error = IoError::failed;
     bool under_way = false, write_failed = false, sync_failed = false;
     DeliveryLogCounts counts;
+    metrics::Sheet* sheet = nullptr;
     WaitList changed;
     runtime::Gate gate;
     Ticket* const ticket;
@@ -196,6 +207,10 @@ Result<std::unique_ptr<DeliveryLog>> DeliveryLog::open(runtime::FileSystem& file
 
 EventNumber DeliveryLog::last() const { return writer_->last; }
 const DeliveryLogCounts& DeliveryLog::counts() const { return writer_->counts; }
+void DeliveryLog::report_to(metrics::Sheet& sheet) {
+    writer_->sheet = &sheet;
+    sheet.set(metrics::Level::log_lag, static_cast<std::int64_t>(writer_->counts.waiting));
+}
 bool DeliveryLog::behind() const { return writer_->gathering.size() > many_waiting; }
 
 void DeliveryLog::reception(const AcceptRecord& record, Lsn lsn) {
@@ -235,7 +250,7 @@ runtime::Task<IoResult<void>> DeliveryLog::sync() {
     if (!synced) {
         writer.sync_failed = true;
         writer.error = synced.error();
-        ++writer.counts.failures;
+        writer.count_failure();
         co_return std::unexpected(synced.error());
     }
     co_return IoResult<void>();

@@ -13,6 +13,7 @@
 #include "engine/base/result.hpp"
 #include "engine/runtime/file.hpp"
 #include "engine/runtime/task.hpp"
+#include "metrics/sheet.hpp"
 #include "queue/record.hpp"
 
 namespace angarium::queue {
@@ -30,7 +31,7 @@ struct Rejection {
     std::string reply;  // enhanced status and text
 };
 
-// For metrics: what the log did so far, and how many lines wait for the disk now.
+// What the log did so far, and how many lines wait for the disk now.
 struct DeliveryLogCounts {
     std::uint64_t lines = 0, failures = 0, waiting = 0;
 };
@@ -56,6 +57,8 @@ class DeliveryLog {
     // Lines are never refused; when too many wait for the disk, this says so. sync() waits for them.
     bool behind() const;
     const DeliveryLogCounts& counts() const;
+    // Counts in the shard's metrics from now on.
+    void report_to(metrics::Sheet& sheet);
 
     // Everything logged so far is written and synced when it returns. After an error the lines are kept and written again,
     // except that once a sync has failed, nobody knows what is on the disk, and every later one fails too.

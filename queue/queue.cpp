@@ -173,6 +173,7 @@ Result<void> QueueSet::start(runtime::Shard& shard) {
         auto log = DeliveryLog::open(files_, options_.log_directory, shard.id());
         if (!log) return std::unexpected(log.error());
         queue->log_ = std::move(*log);
+        queue->log_->report_to(sheet);
     }
     auto recovered = recover(files_, source(number), segment_bytes(), shards_, *store_, queue->log_.get());
     if (!recovered) return std::unexpected(recovered.error());

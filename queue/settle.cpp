@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "engine/base/assert.hpp"
+#include "engine/smtp/text.hpp"
 #include "queue/bounce.hpp"
 #include "queue/origin.hpp"
 #include "queue/queue.hpp"
@@ -80,7 +81,6 @@ class Origin::OutcomeEntry final : public JournalRecord {
         accept.bounce = true;
         accept.about = facts.id;
         accept.envelope.recipients.push_back({facts.sender.mailbox(), smtp::Notify::never, std::nullopt});
-        accept.envelope.smtputf8 = facts.options.smtputf8;
         BounceFacts about;
         about.hostname = origin_.hostname_;
         about.queue_id = accept.id.text();
@@ -94,6 +94,10 @@ class Origin::OutcomeEntry final : public JournalRecord {
             about.original_complete = facts.parts == 1;
         }
         auto body = make_bounce(facts.sender.mailbox(), about);
+        if (!smtp::is_ascii(body)) {  // an ASCII bounce asks nothing of the servers on its way
+            accept.envelope.body = smtp::Body::eight_bit_mime;
+            accept.envelope.smtputf8 = facts.options.smtputf8;
+        }
         accept.size = body.size();
         bounce_body = std::make_shared<const Block>(std::move(body), origin_.bodies_);
         accept.last_part = bounce_body->bytes();

@@ -172,14 +172,20 @@ TEST_F(DeliveryLogTest, LinesTellTheWholeStory) {
 }
 
 TEST_F(DeliveryLogTest, TheLinesOfATurnShareAWrite) {
+    metrics::Sheet sheet;
     open();
+    log_->report_to(sheet);
     for (Lsn lsn = 1; lsn <= 500; ++lsn) log_->reception(accepted(lsn), lsn);
     EXPECT_EQ(files_.writes, 0);
+    EXPECT_EQ(sheet.value(metrics::Level::log_lag), 500);
     EXPECT_EQ(log_->counts().waiting, 500u);
     shard_.settle();
     EXPECT_EQ(files_.writes, 1);
     EXPECT_EQ(lines().size(), 500u);
     EXPECT_EQ(files_.syncs, 0);
+    EXPECT_EQ(sheet.value(metrics::Level::log_lag), 0);
+    EXPECT_EQ(sheet.value(metrics::Count::log_lines), 500u);
+    close();  // before the sheet goes
 }
 
 TEST_F(DeliveryLogTest, SyncCoversWhatWasLoggedBefore) {
