@@ -56,6 +56,10 @@ std::string send_text(const SendOptions& o, const SendSummary& s) {
     if (!s.trouble.empty()) line("trouble", s.trouble);
     line("cpu", fmt::format("{:.2f} s user, {:.2f} s system: {:.1f} us a message", s.cpu.user, s.cpu.system,
                             cpu_microseconds(s)));
+    line("ring",
+         fmt::format("{:.2f} enters and {:.2f} completions a message",
+                     ratio(static_cast<double>(s.ring.enters), static_cast<double>(s.messages)),
+                     ratio(static_cast<double>(s.ring.completions), static_cast<double>(s.messages))));
     line("memory", size_text(static_cast<double>(s.peak_memory)) + " at most");
     return fmt::to_string(buffer);
 }
@@ -84,6 +88,10 @@ std::string send_json(const SendOptions& o, const SendSummary& s) {
     out["trouble"] = s.trouble;
     out["cpu_seconds"] = {{"user", s.cpu.user}, {"system", s.cpu.system}};
     out["cpu_microseconds_per_message"] = cpu_microseconds(s);
+    out["ring_enters_per_message"] =
+        ratio(static_cast<double>(s.ring.enters), static_cast<double>(s.messages));
+    out["ring_completions_per_message"] =
+        ratio(static_cast<double>(s.ring.completions), static_cast<double>(s.messages));
     out["peak_memory_bytes"] = s.peak_memory;
     out["options"] = {{"messages", o.messages},
                       {"duration_seconds", std::chrono::duration<double>(o.duration).count()},

@@ -53,8 +53,17 @@ class SendRun::Implementation {
             state_.ends = started_ + static_cast<std::uint64_t>(options.duration.count());
         const auto before = CpuTime::now();
         set_->run([this, signals](RingShard& shard) { return main(shard, signals); });
+        const auto cpu = CpuTime::now() - before;
+        RingUse ring;
+        for (unsigned i = 0; i < set_->size(); ++i) {
+            const auto& counters = set_->shard(ShardId(i)).counters();
+            ring.enters += counters.enters;
+            ring.completions += counters.completions;
+        }
         set_ = nullptr;
-        return summary(CpuTime::now() - before);
+        auto result = summary(cpu);
+        result.ring = ring;
+        return result;
     }
 
   private:

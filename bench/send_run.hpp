@@ -45,6 +45,7 @@ struct SendSummary {
     Histogram latency, service;
     double seconds = 0;
     CpuTime cpu;
+    RingUse ring;
     std::uint64_t peak_memory = 0;
     bool complete = false;  // everything asked for was accepted
     std::string trouble;    // the last reason why a connection could not be made or was of no use

@@ -66,6 +66,10 @@ std::string sink_text(const SinkSummary& s) {
         line("refused", fmt::format("{} messages (size, line ends)", s.refused_messages));
     line("cpu", fmt::format("{:.2f} s user, {:.2f} s system: {:.1f} us a message", s.cpu.user, s.cpu.system,
                             cpu_microseconds(s)));
+    line("ring",
+         fmt::format("{:.2f} enters and {:.2f} completions a message",
+                     ratio(static_cast<double>(s.ring.enters), static_cast<double>(s.messages)),
+                     ratio(static_cast<double>(s.ring.completions), static_cast<double>(s.messages))));
     line("memory", size_text(static_cast<double>(s.peak_memory)) + " at most");
     return fmt::to_string(buffer);
 }
@@ -119,6 +123,10 @@ std::string sink_json(const SinkSummary& s) {
                                {"missing_below_highest", run.highest + 1 - run.unique}});
     out["cpu_seconds"] = {{"user", s.cpu.user}, {"system", s.cpu.system}};
     out["cpu_microseconds_per_message"] = cpu_microseconds(s);
+    out["ring_enters_per_message"] =
+        ratio(static_cast<double>(s.ring.enters), static_cast<double>(s.messages));
+    out["ring_completions_per_message"] =
+        ratio(static_cast<double>(s.ring.completions), static_cast<double>(s.messages));
     out["peak_memory_bytes"] = s.peak_memory;
     return out.dump() + "\n";
 }

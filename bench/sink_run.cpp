@@ -145,9 +145,18 @@ class SinkRun::Implementation {
         set_->run([this, signals](RingShard& shard) {
             return index(shard.id()) == 0 ? lead(shard, signals) : follow(shard);
         });
+        const auto cpu = CpuTime::now() - before;
+        RingUse ring;
+        for (unsigned i = 0; i < set_->size(); ++i) {
+            const auto& counters = set_->shard(ShardId(i)).counters();
+            ring.enters += counters.enters;
+            ring.completions += counters.completions;
+        }
         set_ = nullptr;
         if (error_) return std::unexpected(*error_);
-        return summary(CpuTime::now() - before);
+        auto result = summary(cpu);
+        result.ring = ring;
+        return result;
     }
     void stop() { stop_asked_.store(true); }
 

@@ -24,6 +24,7 @@ struct SinkSummary {
     std::uint64_t queries = 0;  // of DNS
     double seconds = 0;         // from the first arrival to the last
     CpuTime cpu;
+    RingUse ring;
     std::uint64_t peak_memory = 0;
     Histogram latency;
     std::vector<std::uint64_t> per_domain;

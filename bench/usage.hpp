@@ -28,6 +28,12 @@ struct CpuTime {
     }
 };
 
+// What the shards' rings did, all together.
+struct RingUse {
+    std::uint64_t enters = 0;       // io_uring_enter calls
+    std::uint64_t completions = 0;  // operations that the kernel finished
+};
+
 // The largest resident size of this process so far, bytes.
 std::uint64_t peak_resident_bytes();
 
