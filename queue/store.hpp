@@ -36,7 +36,8 @@ struct StoreOptions {
     int background_threads = 2;              // flushes and compactions
     std::function<void(std::string)> alarm;  // an error of the disk, in words; called on any thread
     std::string file_system;                 // by RocksDB's name for it; empty: the system's. For fault tests
-    std::chrono::milliseconds reclaim_every{30'000};  // how often to look whether removed bodies are worth compacting
+    std::chrono::milliseconds reclaim_every{
+        30'000};  // how often to look whether removed bodies are worth compacting
 };
 
 // A message on its way from the journal into the store.
@@ -79,9 +80,10 @@ struct StoreMeta {
 };
 
 struct StoreTotals {
-    std::uint64_t messages = 0, ready = 0, deferred = 0;  // exact: kept with the batches; the last two count deliveries
-    std::uint64_t bodies = 0;                             // an estimate of parts
-    std::uint64_t disk_bytes = 0, memory_bytes = 0;     // files; cache, memtables and readers
+    std::uint64_t messages = 0, ready = 0,
+                  deferred = 0;  // exact: kept with the batches; the last two count deliveries
+    std::uint64_t bodies = 0;    // an estimate of parts
+    std::uint64_t disk_bytes = 0, memory_bytes = 0;  // files; cache, memtables and readers
     bool write_stopped = false;
     std::uint64_t pending_compaction_bytes = 0;
 };

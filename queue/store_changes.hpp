@@ -29,7 +29,9 @@ class Changes {
     // How the batch changes what the store holds.
     struct Delta {
         std::int64_t messages = 0, ready = 0, deferred = 0;
-        void count(Family family, std::int64_t change) { (family == Family::ready ? ready : deferred) += change; }
+        void count(Family family, std::int64_t change) {
+            (family == Family::ready ? ready : deferred) += change;
+        }
     };
     const Delta& delta() const { return delta_; }
     std::uint64_t removed_parts() const { return removed_parts_; }
