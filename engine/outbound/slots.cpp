@@ -218,8 +218,9 @@ void SlotDesk::balance(std::string_view site, Home& home) {
     const auto holder = ShardId(most - home.lent_to.begin());
     const unsigned least = home.lent_to[index(*waiting)];
     if (holder == *waiting || *most == 0) return;
-    const bool firm = *most >= least + 2;
-    if (!firm && least > 0) return;  // as good as even
+    const bool firm =
+        *most >= 2 * (least + 1);  // closing a busy connection costs more than being even is worth
+    if (!firm && least > 0) return;
     home.recalled = true;
     ++home.serving;
     post(holder, firm ? Kind::recall_firmly : Kind::recall, site);
