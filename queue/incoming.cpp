@@ -1,6 +1,7 @@
 #include "queue/incoming.hpp"
 
 #include <algorithm>
+#include <functional>
 
 #include "engine/base/assert.hpp"
 #include "queue/durable_access.hpp"
@@ -36,7 +37,9 @@ class AwaitedRecord : public JournalRecord {
 
 class PartRecordEntry final : public AwaitedRecord {
   public:
-    PartRecordEntry(const MessageId& id, std::uint32_t part, std::string_view bytes) : bytes_(bytes) {
+    // `settle` hears where it lies when it is durable, in that very step: retire may look a moment later.
+    PartRecordEntry(const MessageId& id, std::uint32_t part, std::string_view bytes, std::function<void(Extent)> settle)
+        : bytes_(bytes), settle_(std::move(settle)) {
         PartRecord record;
         record.id = id;
         record.part = part;
@@ -51,16 +54,20 @@ class PartRecordEntry final : public AwaitedRecord {
     Extent extent() const { return extent_; }
 
   private:
+    void on_durable() override {
+        if (settle_) settle_(extent_);
+    }
     std::string header_;
     std::string_view bytes_;
+    std::function<void(Extent)> settle_;
     Extent extent_;
 };
 
 }  // namespace
 
 runtime::Task<IoResult<Extent>> append_part(Journal& journal, const MessageId& id, std::uint32_t part,
-                                            std::string_view bytes) {
-    PartRecordEntry entry(id, part, bytes);
+                                            std::string_view bytes, std::function<void(Extent)> settle) {
+    PartRecordEntry entry(id, part, bytes, std::move(settle));
     journal.append(entry, Precedence::accept);
     if (!co_await entry) co_return std::unexpected(IoError::failed);
     co_return entry.extent();
@@ -133,9 +140,9 @@ runtime::Task<std::expected<void, Refusal>> IncomingMessage::write_part(std::siz
     const auto place = parts_.size();
     parts_.emplace_back();  // its place in the order, before anything can wait
     const std::string_view piece = std::string_view(buffer_).substr(0, bytes);
-    const auto extent = co_await append_part(origin_.journal_, id_, part, piece);
-    if (!extent) co_return std::unexpected(Refusal::journal_failed);
-    parts_[place] = *extent;
+    std::function<void(Extent)> settle = [this, place](Extent extent) { parts_[place] = extent; };
+    const auto written = co_await append_part(origin_.journal_, id_, part, piece, std::move(settle));
+    if (!written) co_return std::unexpected(Refusal::journal_failed);
     buffer_.erase(0, bytes);
     co_return std::expected<void, Refusal>();
 }

@@ -2,6 +2,7 @@
 // that ends it. Owning thread: the shard's.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -46,8 +47,9 @@ class IncomingMessage final : public Incoming {
     runtime::Event moved_;
 };
 
-// Appends a copy of a part to the journal and waits until it is durable (retire carries parts of open messages forward).
-runtime::Task<IoResult<Extent>> append_part(Journal& journal, const MessageId& id, std::uint32_t part,
-                                            std::string_view bytes);
+// Appends a part to the journal and waits until it is durable. `settle`, if given, hears where it lies in the step that makes it
+// durable, before anything else can happen.
+runtime::Task<IoResult<Extent>> append_part(Journal& journal, const MessageId& id, std::uint32_t part, std::string_view bytes,
+                                            std::function<void(Extent)> settle);
 
 }  // namespace angarium::queue

@@ -76,7 +76,7 @@ void Origin::accepted(const AcceptRecord& record, Extent accept, std::vector<Ext
     auto facts = deliveries_of(record);
     Young message;
     message.id = record.id;
-    message.first = parts.empty() ? accept.lsn : parts.front().lsn;
+    message.first = first_lsn(accept, parts);
     message.accept = accept;
     message.parts = std::move(parts);
     message.open = static_cast<std::uint32_t>(facts.size());

@@ -348,6 +348,12 @@ std::optional<OutcomeRecord> decode_outcome(std::string_view payload) {
     return record;
 }
 
+Lsn first_lsn(Extent accept, const std::vector<Extent>& parts) {
+    Lsn first = accept.lsn;
+    for (const auto& part : parts) first = std::min(first, part.lsn);
+    return first;
+}
+
 std::string destination_of(const smtp::Mailbox& mailbox) {
     return std::string(
         mailbox.domain());  // a Mailbox keeps its domain in lower case, a literal in one spelling

@@ -44,6 +44,9 @@ struct AcceptRecord {
     MessageId about;             // bounce: the message that failed
 };
 
+// The first byte of a message in the journal. Parts that were carried forward no longer lie in the order of the body.
+Lsn first_lsn(Extent accept, const std::vector<Extent>& parts);
+
 struct PartRecord {
     MessageId id;
     std::uint32_t part = 0;

@@ -49,7 +49,7 @@ class Replay {
     void accept(const AcceptRecord& record, Extent extent) {
         if (log_ != nullptr && EventNumber{extent.lsn, 0} > log_->last())
             record.bounce ? log_->bounce(record, extent.lsn) : log_->reception(record, extent.lsn);
-        const Lsn first = record.parts.empty() ? extent.lsn : record.parts.front().lsn;
+        const Lsn first = first_lsn(extent, record.parts);
         if (first < tail_ || young_.find(record.id) != nullptr) return;  // in the store since, or ended
         Young message;
         message.id = record.id;

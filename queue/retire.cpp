@@ -226,7 +226,7 @@ runtime::Task<bool> Origin::carry_forward(Lsn end) {
         const auto payload = co_await journal_.read(found->parts()[part]);
         const auto record = payload ? decode_part(*payload) : std::nullopt;
         IoResult<Extent> extent = std::unexpected(IoError::failed);
-        if (record) extent = co_await append_part(journal_, id, record->part, record->bytes);
+        if (record) extent = co_await append_part(journal_, id, record->part, record->bytes, nullptr);
         for (auto* message : large_) {  // unless its client has gone meanwhile
             if (message->id() != id) continue;
             if (extent) message->parts()[part] = *extent;
@@ -237,9 +237,7 @@ runtime::Task<bool> Origin::carry_forward(Lsn end) {
     // Those whose accept is being synced become young, and are retired with the rest.
     while (true) {
         bool committing = false;
-        for (auto* message : large_)
-            committing |=
-                message->committing() && !message->parts().empty() && message->parts().front().lsn < end;
+        for (auto* message : large_) committing |= message->committing() && first_lsn({end, 0}, message->parts()) < end;
         if (!committing || journal_.failed()) break;
         co_await shard_.sleep(1ms);
     }
