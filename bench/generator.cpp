@@ -122,7 +122,9 @@ Task<bool> Generator::converse(Stream& stream, ClientDialogue& dialogue, Ticket&
                 ticket.due = due.value_or(0);
             }
             const bool more = (most == 0 || begun < most) && !state_.stop;
-            if (more && (ticket.held || claim(ticket))) {
+            const bool begins = more && (ticket.held || claim(ticket));
+            if (pacer_ && !may_begin()) pacer_->stop();  // nobody need wait for a slot that has no message
+            if (begins) {
                 ++begun;
                 begin(dialogue, ticket);
             } else {

@@ -113,6 +113,17 @@ TEST(Loopback, OpenLoopKeepsItsRate) {
     EXPECT_EQ(outcome.sent.service.count(), 200u);
 }
 
+// Sessions that wait for a slot do not outlast the last message.
+TEST(Loopback, OpenLoopEndsWithItsLastMessage) {
+    auto send = messages(2);
+    send.sessions = 50;
+    send.rate = 5;
+    const auto begun = mono_nanoseconds();
+    expect_exactly_once(run(send, {}), 5, 5);
+    EXPECT_LT(mono_nanoseconds() - begun,
+              450'000'000u);  // 200 ms of slots; ten sessions would wait for 500 ms
+}
+
 TEST(Loopback, ADurationEnds) {
     auto send = messages(0);
     send.duration = 200ms;
