@@ -40,6 +40,9 @@ class Carrier {
     // The destination has nothing ready, nothing taken, and is about to be forgotten, or is in backoff. carrier_state
     // must be dropped; the reference is invalid afterwards.
     virtual void gone(ReadyQueue& destination) = 0;
+    // A settled delivery that the peer took is on record now: one fewer that a crash would deliver again. Called once
+    // for each such settle, in any order.
+    virtual void recorded() = 0;
 };
 
 class Outlet {

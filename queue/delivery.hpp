@@ -76,6 +76,7 @@ class Delivery final : public runtime::Letter {
     enum class Leg : std::uint8_t { offered, returned, settled, acknowledged };
     Leg leg_ = Leg::offered;
     bool from_store_ = false;  // loaded by the owner, not lent by the origin
+    bool taken_ = false;       // settled: the peer took it, until the record says so it is in doubt
     bool expired_ = false;     // settled: failed because its lifetime is over
     WallTime next_due_{};      // settled: when the deferred recipients are due
     ShardId owner_{};

@@ -102,7 +102,7 @@ class Destination final : public ReadyQueue {
     bool backing_off_ = false, probing_ = false;
     std::uint32_t failures_ = 0;  // in a row
     MonoTime until_{};
-    std::string last_reason_;     // of the last failure, for people
+    std::string last_reason_;  // of the last failure, for people
     std::optional<Reason>
         expiring_;  // the destination failed and its oldest mail has expired: so does what else has
     runtime::Timer timer_;

@@ -38,7 +38,8 @@ class AwaitedRecord : public JournalRecord {
 class PartRecordEntry final : public AwaitedRecord {
   public:
     // `settle` hears where it lies when it is durable, in that very step: retire may look a moment later.
-    PartRecordEntry(const MessageId& id, std::uint32_t part, std::string_view bytes, std::function<void(Extent)> settle)
+    PartRecordEntry(const MessageId& id, std::uint32_t part, std::string_view bytes,
+                    std::function<void(Extent)> settle)
         : bytes_(bytes), settle_(std::move(settle)) {
         PartRecord record;
         record.id = id;

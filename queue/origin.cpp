@@ -255,7 +255,8 @@ runtime::Task<void> Origin::answer(std::unique_ptr<BodyCall> call) {
 
 std::vector<std::pair<DestinationName, std::size_t>> Origin::young_by_destination() {
     std::vector<std::pair<DestinationName, std::size_t>> out;
-    young_.each_destination([&](const OriginDestination& destination) { out.emplace_back(destination.name, destination.users); });
+    young_.each_destination(
+        [&](const OriginDestination& destination) { out.emplace_back(destination.name, destination.users); });
     return out;
 }
 

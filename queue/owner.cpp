@@ -153,7 +153,8 @@ void Owner::settle(std::unique_ptr<Delivery> delivery) {
 
 // A failure that the sender is told about quotes the message: it is fetched where it is not at hand.
 void Owner::send_outcome(std::unique_ptr<Delivery> delivery) {
-    if (delivery->outcome.remote_accepted) sheet_.add(Level::unrecorded_remote, 1);
+    delivery->taken_ = delivery->outcome.remote_accepted;
+    if (delivery->taken_) sheet_.add(Level::unrecorded_remote, 1);
     bool bounces = false;
     for (const auto& result : delivery->outcome.results)
         bounces |= result.verdict == Verdict::failed &&
@@ -226,6 +227,7 @@ void Owner::offered(std::unique_ptr<Delivery> delivery) {
 }
 
 void Owner::acknowledged(std::unique_ptr<Delivery> delivery) {
+    if (delivery->taken_) carrier_->recorded();
     auto& target = destination({delivery->facts.stream, delivery->facts.domain});
     target.acknowledged(delivery->facts.id);
 }
@@ -248,7 +250,8 @@ std::vector<Owner::Report> Owner::report() const {
         line.attempting = destination->taken_;
         line.in_store = destination->store_ready_ || destination->next_due_.has_value();
         if (destination->backing_off_)
-            line.backing_off = std::chrono::ceil<std::chrono::milliseconds>(destination->until_ - shard_.now());
+            line.backing_off =
+                std::chrono::ceil<std::chrono::milliseconds>(destination->until_ - shard_.now());
         line.failures = destination->failures_;
         line.last_reason = destination->last_reason_;
         out.push_back(std::move(line));

@@ -71,7 +71,7 @@ class Owner final : public Outlet {
     struct Report {
         DestinationName name;
         std::size_t ready = 0, attempting = 0;
-        bool in_store = false;  // more of it waits in the store
+        bool in_store = false;                                 // more of it waits in the store
         std::optional<std::chrono::milliseconds> backing_off;  // until the next attempt
         std::uint32_t failures = 0;
         std::string last_reason;

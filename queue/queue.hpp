@@ -33,7 +33,7 @@ struct QueueOptions {
     std::string log_directory;               // of the delivery log; empty: none is kept
     std::string hostname;                    // in bounces
     std::uint64_t journal_bytes = 1u << 30;  // all shards together
-    std::uint64_t segment_bytes = 0;        // of one journal file; 0: a sixteenth of a shard's journal
+    std::uint64_t segment_bytes = 0;         // of one journal file; 0: a sixteenth of a shard's journal
     std::size_t body_memory = 256u << 20;    // bytes of bodies in memory, all shards together
     std::size_t store_memory = 256u << 20;   // bytes of RocksDB's cache and memtables
     RetryOptions retry;

@@ -237,7 +237,8 @@ runtime::Task<bool> Origin::carry_forward(Lsn end) {
     // Those whose accept is being synced become young, and are retired with the rest.
     while (true) {
         bool committing = false;
-        for (auto* message : large_) committing |= message->committing() && first_lsn({end, 0}, message->parts()) < end;
+        for (auto* message : large_)
+            committing |= message->committing() && first_lsn({end, 0}, message->parts()) < end;
         if (!committing || journal_.failed()) break;
         co_await shard_.sleep(1ms);
     }

@@ -25,6 +25,7 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/outbound/in_doubt.hpp"
 #include "engine/outbound/options.hpp"
 #include "engine/outbound/transaction.hpp"
 #include "engine/outbound/verdict.hpp"
@@ -46,6 +47,8 @@ struct Content {
     queue::Outlet& outlet;
     const queue::Delivery& delivery;
     queue::BlockRef first;
+    InDoubt* in_doubt = nullptr;  // asked before the body is sent; null: nobody counts
+    bool admitted = false;        // it was, and counts this delivery
     std::uint32_t parts() const { return delivery.facts.parts; }
 };
 
@@ -102,6 +105,7 @@ class ClientSession {
     void count_bytes();
 
     // The ways of a transaction.
+    runtime::Task<void> admit(Content& content);
     void append_reset();
     runtime::Task<void> in_one_flight(queue::BlockRef body);
     runtime::Task<void> envelope_first();

@@ -21,7 +21,8 @@ Task<void> ClientSession::transact(Attempt& attempt, Content& content) {
     // and we would send it again.
     const bool small = content.parts() == 1 && content.first->bytes().size() <= options_.inline_chunk;
     if (pipelining && chunking && small && !needs_reset_) {
-        co_await in_one_flight(content.first);
+        co_await admit(content);
+        if (usable_) co_await in_one_flight(content.first);
     } else {
         if (pipelining && chunking)
             co_await envelope_first();
@@ -29,11 +30,20 @@ Task<void> ClientSession::transact(Attempt& attempt, Content& content) {
             co_await in_one_flight(nullptr);
         else
             co_await one_by_one(!chunking);
+        if (usable_ && transaction.wants_content()) co_await admit(content);
         if (usable_ && chunking && transaction.wants_content()) co_await send_chunks(content);
         if (usable_ && transaction.data_open()) co_await send_data(content);
     }
     needs_reset_ = transaction.leaves_residue();
     transaction_ = nullptr;
+}
+
+// From here on the peer may take the message. That begins only while few enough are in doubt.
+Task<void> ClientSession::admit(Content& content) {
+    if (content.in_doubt == nullptr || content.admitted) co_return;
+    while (usable_ && !content.in_doubt->enter()) co_await content.in_doubt->wait();
+    content.admitted = usable_;
+    if (!usable_) content.in_doubt->wake_next();
 }
 
 void ClientSession::append_reset() {

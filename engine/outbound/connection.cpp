@@ -153,6 +153,7 @@ Task<bool> Connection::open_at(SiteAddress address) {
         context_.addresses.works(address.endpoint);
         context_.metrics.add(Count::outbound_opened);
         context_.metrics.add(Level::outbound_open, 1);
+        context_.in_doubt.session_opened();
         context_.metrics.observe(Spread::connect_time, context_.shard.now() - began);
         address_ = std::move(address);
         set_ready(false, began);
@@ -178,6 +179,7 @@ Task<void> Connection::close(bool polite) {
     if (!session_) co_return;
     co_await session_->close(polite);
     context_.metrics.add(Level::outbound_open, -1);
+    context_.in_doubt.session_closed();
     context_.metrics.observe(Spread::connection_messages, std::uint64_t{session_->transactions()});
     session_.reset();
 }
@@ -255,7 +257,14 @@ Task<void> Connection::carry(std::unique_ptr<queue::Delivery> delivery,
 
 // False: the delivery was put back. Else every recipient has ended.
 Task<bool> Connection::carry_content(queue::BlockRef first) {
-    Content content{context_.outlet, attempt_.delivery(), std::move(first)};
+    Content content{context_.outlet, attempt_.delivery(), std::move(first), &context_.in_doubt};
+    const bool attempted = co_await carry_over_sessions(content);
+    // What the peer took stays in doubt until it is on record: Dispatcher::recorded.
+    if (content.admitted && !(attempted && attempt_.outcome().remote_accepted)) context_.in_doubt.leave();
+    co_return attempted;
+}
+
+Task<bool> Connection::carry_over_sessions(Content& content) {
     tried_.assign(1, address_.endpoint);
     for (unsigned sessions = 1;; ++sessions) {
         co_await run_transactions(content);

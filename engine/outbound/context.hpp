@@ -7,6 +7,7 @@
 #include "engine/outbound/budget.hpp"
 #include "engine/outbound/chain.hpp"
 #include "engine/outbound/idle_pool.hpp"
+#include "engine/outbound/in_doubt.hpp"
 #include "engine/outbound/options.hpp"
 #include "engine/outbound/slots.hpp"
 #include "engine/runtime/gate.hpp"
@@ -51,6 +52,7 @@ struct Context {
     AddressBook addresses;
     Budget budget;
     IdlePool idle;
+    InDoubt in_doubt;
     Chain<Connection> connections;  // all of the shard
     Chain<Site> hungry;             // sites that found the budget full
     runtime::Gate gate;             // holds every connection and every lookup

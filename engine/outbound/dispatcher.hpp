@@ -37,6 +37,7 @@ class Dispatcher final : public queue::Carrier {
 
     void ready(queue::ReadyQueue& destination) override;
     void gone(queue::ReadyQueue& destination) override;
+    void recorded() override { context_.in_doubt.leave(); }
 
     // Takes no more deliveries, closes idle connections, lets attempts under way finish, breaks them off at the
     // deadline (those that the peer cannot have taken go back untried), and returns when nothing is left. A TCP

@@ -183,7 +183,9 @@ class FakeOutlet final : public queue::Outlet {
             EXPECT_LT(outcome.results[i].reason, outcome.reasons.size());
         }
         for (const auto& reason : outcome.reasons) EXPECT_TRUE(reason.status) << reason.text;
+        const bool taken = outcome.remote_accepted;
         settled.push_back(std::move(delivery));
+        if (taken && carrier != nullptr) carrier->recorded();
     }
     void put_back(std::unique_ptr<queue::Delivery> delivery) override {
         ++put_backs;

@@ -89,6 +89,7 @@ class DiceCarrier final : public Carrier {
         if (!std::exchange(running_, true)) gate_.hold(run());
     }
     void gone(ReadyQueue& destination) override { ready_.erase(&destination); }
+    void recorded() override {}
     Task<void> stop() {
         stopping_ = true;
         co_await gate_.closed();
