@@ -37,6 +37,31 @@ double resident_bytes() {
     return resident * static_cast<double>(::sysconf(_SC_PAGESIZE));
 }
 
+// Carries the loop's own counters into the metrics, once a second.
+class LoopReport {
+  public:
+    LoopReport(runtime::RingShard& shard, metrics::Sheet& sheet)
+        : shard_(shard), sheet_(sheet), timer_([](void* self) { static_cast<LoopReport*>(self)->report(); }, this) {
+        report();
+    }
+
+  private:
+    void report() {
+        const auto now = shard_.counters();
+        sheet_.add(Count::loop_turns, now.turns - told_.turns);
+        sheet_.add_time(Count::loop_busy, now.busy - told_.busy);
+        sheet_.add(Count::letters_sent, now.letters - told_.letters);
+        sheet_.add(Count::letters_held, now.letters_held - told_.letters_held);
+        told_ = now;
+        timer_.arm(shard_.timers(), shard_.now() + 1s);
+    }
+
+    runtime::RingShard& shard_;
+    metrics::Sheet& sheet_;
+    runtime::RingCounters told_;
+    runtime::Timer timer_;
+};
+
 class Relay {
   public:
     Relay(Config config, runtime::ShardSet& shards)
@@ -102,6 +127,7 @@ class Relay {
         }
         queues_->begin(shard);
         parts.server->start();
+        LoopReport loop(shard, registry_.sheet(shard.id()));
         if (first) co_await attend(shard);
         else co_await stop_events_[index(shard.id())].wait();
         co_await stop(shard, parts);
@@ -202,6 +228,7 @@ class Relay {
     // Intake first, then what is under way, then what must be recorded.
     runtime::Task<void> stop(runtime::RingShard& shard, Parts& parts) {
         auto& queue = queues_->of(shard.id());
+        if (journal_failed()) abandon();  // what is in flight can never be recorded: the next start sorts it out
         parts.server->drain();
         runtime::Timer hurry([](void* server) { static_cast<inbound::Server*>(server)->abort(); }, parts.server.get());
         hurry.arm(shard.timers(), deadline_);
@@ -213,7 +240,7 @@ class Relay {
         parts.lookup->cancel();
         co_await parts.resolver->stop();
         co_await drained_.meet(shard.id());
-        if (queue.journal_failed()) abandon();  // what is in flight can never be recorded: the next start sorts it out
+        if (journal_failed()) abandon();
         co_await queues_->close_owner(shard);
         co_await closed_.meet(shard.id());
         co_await queues_->close_origin(shard);

@@ -76,6 +76,7 @@ class Ring {
     // Operations that the kernel still holds.
     std::size_t in_flight() const { return in_flight_; }
     const RingCounters& counters() const { return counters_; }
+    RingCounters& counters() { return counters_; }  // the loop counts its share
 
     void accept_multishot(RingOp& op, int descriptor);
     void connect(RingOp& op, int descriptor, const sockaddr* address, socklen_t length);

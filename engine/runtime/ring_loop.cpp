@@ -94,8 +94,11 @@ void RingLoop::send(ShardId to, std::unique_ptr<Letter> letter) {
         return;
     }
     set_.ending.sent(id(), ++sent_);
+    ++ring_->counters().letters;
     written_to_ |= bit(to);
-    if (!lane_to(to).push(*letter.release())) overflowing_ |= bit(to);
+    if (lane_to(to).push(*letter.release())) return;
+    ++ring_->counters().letters_held;
+    overflowing_ |= bit(to);
 }
 
 bool RingLoop::congested(ShardId to) const {
@@ -180,6 +183,7 @@ void RingLoop::loop() {
         buffers_.publish();
         judge_activity();
         if (set_.stopping.load(std::memory_order_acquire)) return;
+        ring_->counters().busy += clock_.mono() - now();
         ring_->submit_and_wait(patience(busy));  // 1
         mailbox_.woken();
         ring_->collect();          // 2
