@@ -125,7 +125,7 @@ class Origin final : public Intake {
     void issue(std::vector<Read> read, Lsn tail, std::shared_ptr<Progress> progress);
     void retired(const std::vector<MessageId>& ids, std::vector<Notice::Key> keys);
     runtime::Task<bool> carry_forward(Lsn end);
-    bool should_retire() const;
+    bool should_retire();
 
     QueueSet& set_;
     runtime::Shard& shard_;

@@ -5,6 +5,7 @@
 // retiring they count as old at once: outcomes recorded from then on change the store, in the order of issue behind the batch.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdlib>
 
 #include "queue/incoming.hpp"
@@ -69,10 +70,17 @@ class Origin::SegmentReader {
     std::uint64_t length_ = 0;
 };
 
-bool Origin::should_retire() const {
+// When the journal nears its size; or at once, when nothing in the oldest segment survives: then it costs nothing but a flush, the
+// same few segments are written over and over, and a start has little to read.
+bool Origin::should_retire() {
+    const Lsn end = journal_.oldest() + journal_.segment_bytes();
+    if (end > journal_.head()) return false;
     const auto all = static_cast<unsigned>(journal_.capacity() / journal_.segment_bytes());
-    return journal_.free_segments() < std::max(3u, all / 3) &&
-           journal_.oldest() + journal_.segment_bytes() <= journal_.head();
+    if (journal_.free_segments() < std::max(3u, all / 3)) return true;
+    const bool open_parts = std::any_of(large_.begin(), large_.end(), [end](IncomingMessage* message) {
+        return first_lsn({end, 0}, message->parts()) < end;
+    });
+    return !open_parts && (young_.oldest() == nullptr || young_.oldest()->first >= end);
 }
 
 runtime::Task<void> Origin::retire() {

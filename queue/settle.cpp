@@ -152,8 +152,10 @@ void Origin::recorded(OutcomeEntry& entry_) {
         if (record.ends()) {
             young->state = State::ended;
             if (--message->open == 0) {
+                const bool was_oldest = young_.oldest() == message;
                 young_.remove(*message);
                 sheet_.add(Level::messages_young, -1);
+                if (was_oldest && should_retire()) retire_work_.signal();
             }
         } else {
             note_deferral(*young, record);
