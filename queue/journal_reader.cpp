@@ -27,11 +27,11 @@ class Reader {
         for (const auto& name : *names) {
             if (!name.ends_with(".seg")) continue;
             const auto path = source_.directory + "/" + name;
-            const auto header = group_at(path, 0, std::nullopt);
+            auto header = group_at(path, 0, std::nullopt);
+            const bool valid = header && *header;
+            if (header && !*header) header = live_group_in(path);
             if (!header) return std::unexpected(header.error());
-            const bool live = *header && (*header)->lsn % segment_bytes_ == 0 &&
-                              (*header)->lsn + segment_bytes_ > source_.tail;
-            if (live)
+            if (*header && (!valid || is_live(**header, 0)))
                 end_.segments.emplace((*header)->lsn / segment_bytes_, name);
             else
                 end_.free.push_back(name);
@@ -94,6 +94,30 @@ class Reader {
     }
 
   private:
+    // Does this group, at this offset of its file, make the file a segment that is still needed?
+    bool is_live(const GroupHeader& header, std::uint64_t offset) const {
+        return header.lsn % segment_bytes_ == offset && header.lsn - offset + segment_bytes_ > source_.tail;
+    }
+
+    // A file without a valid first group is a fresh one, or was being written over, or is damaged there: then a live group
+    // further on says which segment it is, and that synced data is missing.
+    Result<std::optional<GroupHeader>> live_group_in(const std::string& path) {
+        constexpr std::size_t step = 1u << 20;
+        const Memory chunk(static_cast<std::byte*>(std::aligned_alloc(group_alignment, step)), &std::free);
+        for (std::uint64_t from = 0; from < segment_bytes_; from += step) {
+            const auto got = files_.read_blocking(path, from, {chunk.get(), step});
+            if (!got) return std::unexpected(got.error());
+            for (std::size_t at = 0; at + group_alignment <= *got; at += group_alignment) {
+                const auto header = peek_group(std::span<const std::byte>(chunk.get() + at, group_alignment));
+                if (!header || !is_live(*header, from + at)) continue;
+                auto group = group_at(path, from + at, std::nullopt);
+                if (!group || *group) return group;
+            }
+            if (*got < step) break;
+        }
+        return std::optional<GroupHeader>();
+    }
+
     // The valid group at this offset of the file, or none. With `lsn`, it must be that one.
     Result<std::optional<GroupHeader>> group_at(const std::string& path, std::uint64_t offset,
                                                 std::optional<Lsn> lsn) {
@@ -120,14 +144,15 @@ class Reader {
 
     // A valid group behind this place, if there is one.
     Result<std::optional<GroupHeader>> behind_damage(Lsn at) {
-        const Lsn segment_end = (at / segment_bytes_ + 1) * segment_bytes_;
-        for (Lsn lsn = at + group_alignment; lsn < segment_end; lsn += group_alignment) {
-            auto group = group_at_lsn(lsn);
-            if (!group || *group) return group;
+        const auto from = at / segment_bytes_;
+        for (auto later = end_.segments.lower_bound(from); later != end_.segments.end(); ++later) {
+            const Lsn begin = later->first * segment_bytes_;
+            for (Lsn lsn = std::max(begin, at + group_alignment); lsn < begin + segment_bytes_; lsn += group_alignment) {
+                auto group = group_at_lsn(lsn);
+                if (!group || *group) return group;
+            }
         }
-        const auto later = end_.segments.lower_bound(segment_end / segment_bytes_);
-        if (later == end_.segments.end()) return std::optional<GroupHeader>();
-        return group_at_lsn(later->first * segment_bytes_);
+        return std::optional<GroupHeader>();
     }
 
     Result<JournalEnd> damaged(Lsn at, const GroupHeader& behind) {
