@@ -20,7 +20,6 @@
     X(connections_accepted, "angarium_inbound_connections_total", "", "Inbound connections accepted.", "Clients connect often: look at messages per session before adding capacity.") \
     X(refused_total_limit, "angarium_inbound_connections_refused_total", "reason=\"total\"", "Inbound connections answered 421 at once.", "Clients exceed a limit of [limits], or the server is under pressure.") \
     X(refused_address_limit, "angarium_inbound_connections_refused_total", "reason=\"address\"", "", "") \
-    X(refused_pressure, "angarium_inbound_connections_refused_total", "reason=\"pressure\"", "", "") \
     X(refused_draining, "angarium_inbound_connections_refused_total", "reason=\"draining\"", "", "") \
     X(commands, "angarium_inbound_commands_total", "", "SMTP commands received.", "Far above three per message: clients do not pipeline mail but chatter.") \
     X(replies_2xx, "angarium_inbound_replies_total", "class=\"2xx\"", "SMTP replies sent to clients, by class.", "Many 4xx: we push back; many 5xx: clients send what we refuse.") \
@@ -57,7 +56,6 @@
     X(recipients_deferred, "angarium_recipients_deferred_total", "", "Recipients put off, each time anew.", "Remote servers push back or are unreachable: see remote replies and the delivery log.") \
     X(recipients_failed, "angarium_recipients_failed_total", "", "Recipients that failed for good.", "Bad addresses or blocked senders: see the delivery log.") \
     X(recipients_expired, "angarium_recipients_expired_total", "", "Recipients given up because the message's lifetime ended.", "Destinations were unreachable for days.") \
-    X(recipients_removed, "angarium_recipients_removed_total", "", "Recipients removed by an operator.", "Somebody cancels.") \
     X(recipients_bounced, "angarium_recipients_bounced_total", "", "Failed or expired recipients that a bounce told the sender about.", "As for failed recipients.") \
     X(bounces, "angarium_bounces_total", "", "Bounce messages made.", "As for failed recipients.") \
     X(attempts, "angarium_delivery_attempts_total", "", "Attempts of one delivery over one connection.", "Far above messages: many retries.") \
@@ -65,7 +63,6 @@
     X(outbound_reused, "angarium_outbound_connections_reused_total", "", "Attempts over a connection that had carried mail before.", "Good: no new handshakes.") \
     X(outbound_failed_connect, "angarium_outbound_connections_failed_total", "stage=\"connect\"", "Outbound connections that failed, by stage.", "connect: unreachable hosts; greeting: they refuse us; lost: they or the network drop us midway.") \
     X(outbound_failed_greeting, "angarium_outbound_connections_failed_total", "stage=\"greeting\"", "", "") \
-    X(outbound_failed_tls, "angarium_outbound_connections_failed_total", "stage=\"tls\"", "", "") \
     X(outbound_failed_lost, "angarium_outbound_connections_failed_total", "stage=\"lost\"", "", "") \
     X(outbound_failed_timeout, "angarium_outbound_connections_failed_total", "stage=\"timeout\"", "", "") \
     X(outbound_bytes, "angarium_outbound_bytes_total", "", "Bytes sent to remote servers.", "Just load.") \
@@ -100,7 +97,7 @@
     X(journal_failed, "angarium_journal_failed", "", "Shards whose journal failed.", "Any: intake answers 421; see journal failures.") \
     X(messages_young, "angarium_messages_young", "", "Messages that only the journals hold.", "Delivery does not keep pace, or is about to be retired.") \
     X(young_bytes, "angarium_young_memory_bytes", "", "Memory held by young messages' bodies.", "Near the budget: bodies are dropped and read back.") \
-    X(deliveries_young, "angarium_deliveries_queued", "kind=\"young\"", "Deliveries waiting, by where: young only in the journal, ready in a window, deferred in memory, stored in the store.", "Backlog: find its destinations with `angarium queue summary`.") \
+    X(deliveries_young, "angarium_deliveries_queued", "kind=\"young\"", "Deliveries waiting, by where (kinds overlap): young only in the journals, deferred of those until due, stored in the store, ready in a window.", "Backlog: find its destinations with `angarium queue summary`.") \
     X(deliveries_ready, "angarium_deliveries_queued", "kind=\"ready\"", "", "") \
     X(deliveries_deferred, "angarium_deliveries_queued", "kind=\"deferred\"", "", "") \
     X(deliveries_stored, "angarium_deliveries_queued", "kind=\"stored\"", "", "") \

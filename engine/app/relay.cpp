@@ -30,6 +30,9 @@ using metrics::Level;
 
 namespace {
 
+// Behind the drain's deadline: for what was under way to be recorded and synced.
+constexpr Duration stop_grace = 10s;
+
 double resident_bytes() {
     std::ifstream statm("/proc/self/statm");
     double size = 0, resident = 0;
@@ -229,6 +232,8 @@ class Relay {
     runtime::Task<void> stop(runtime::RingShard& shard, Parts& parts) {
         auto& queue = queues_->of(shard.id());
         if (journal_failed()) abandon();  // what is in flight can never be recorded: the next start sorts it out
+        runtime::Timer last_resort([](void*) { abandon(); }, nullptr);  // a stop ends, whatever hangs
+        last_resort.arm(shard.timers(), deadline_ + stop_grace);
         parts.server->drain();
         runtime::Timer hurry([](void* server) { static_cast<inbound::Server*>(server)->abort(); }, parts.server.get());
         hurry.arm(shard.timers(), deadline_);
@@ -268,7 +273,7 @@ class Relay {
     }
 
     [[noreturn]] static void abandon() {
-        say_error("stopped after a journal failure; mail without its 250 was not accepted, all other mail is on disk");
+        say_error("stopped without recording all that was under way: some mail may be delivered twice. All accepted mail is on disk.");
         std::_Exit(exit_temporary);
     }
 
