@@ -112,7 +112,7 @@ void Destination::forget(const MessageId& id) {
     held_.erase(found);
     if (loading_ready_ || loading_deferred_) gone_.push_back(id);
     if (held.skipped) look(held.place, id);
-    owner_.let_go(1);
+    --owner_.held_;
     owner_.touch(*this);
 }
 
@@ -152,28 +152,40 @@ void Destination::refill() {
     const bool ready_waits = store_ready_ && !loading_ready_;
     const bool young_waits = !store_ready_ && !loading_ready_ && (waiting_ & ~wanting_).any();
     if (!due_waits && !ready_waits && !young_waits) return;
-    if (owner_.held_ >= owner_.limits_.in_all) {
-        if (!std::exchange(hungry_, true)) owner_.hungry_.push_back(this);
-        return;
-    }
-    const auto count = target() - std::min(ready(), target());
+    const auto missing = target() - std::min(ready(), target());
     if (due_waits) {
-        const Place place{*next_due_};
-        next_due_.reset();
-        loading_deferred_ = true;
-        owner_.gate_.hold(owner_.load(*this, true, count, place, due_from_));
+        if (const auto count = reserve(missing); count != 0) {
+            const Place place{*next_due_};
+            next_due_.reset();
+            loading_deferred_ = true;
+            owner_.gate_.hold(owner_.load(*this, true, count, place, due_from_));
+        }
     }
     if (ready_waits) {
-        store_ready_ = false;
-        loading_ready_ = true;
-        owner_.gate_.hold(owner_.load(*this, false, count, Place{}, ready_from_));
+        if (const auto count = reserve(missing); count != 0) {
+            store_ready_ = false;
+            loading_ready_ = true;
+            owner_.gate_.hold(owner_.load(*this, false, count, Place{}, ready_from_));
+        }
     }
-    if (young_waits) want(count);
+    if (young_waits)
+        if (const auto count = reserve(missing); count != 0) want(count);
+}
+
+// How many may be asked for: a share of what room there is in the shard's windows, so that many destinations get some. None:
+// our turn comes when others let go.
+std::size_t Destination::reserve(std::size_t wanted) {
+    constexpr std::size_t shares = 16;
+    const auto count = std::min(wanted, (owner_.room() + shares - 1) / shares);
+    if (count == 0 && !std::exchange(hungry_, true)) owner_.hungry_.push_back(this);
+    owner_.coming_ += count;
+    return count;
 }
 
 void Destination::want(std::size_t count) {
     const auto asked = waiting_ & ~wanting_;
     const auto each = std::max<std::size_t>(1, count / asked.count());
+    owner_.coming_ += each * asked.count() - count;
     for (unsigned origin = 0; origin < owner_.shard_.shards(); ++origin) {
         if (!asked.test(origin)) continue;
         wanting_.set(origin);
@@ -329,11 +341,15 @@ bool Destination::idle() const {
            !loading_ready_ && !loading_deferred_ && !backing_off_;
 }
 
+// Not counting deferrals whose time is still to come.
+bool Destination::waits_now() const {
+    return waiting_.any() || store_ready_ || (next_due_ && *next_due_ <= owner_.shard_.wall_now());
+}
+
 bool Destination::settle_down() {
     auto& shard = owner_.shard_;
     if (backing_off_ && shard.now() >= until_) backing_off_ = false;
-    if (expiring_ && ready() == 0 && !waits_anywhere() && wanting_.none() && !loading_ready_ &&
-        !loading_deferred_)
+    if (expiring_ && ready() == 0 && !waits_now() && wanting_.none() && !loading_ready_ && !loading_deferred_)
         expiring_.reset();
     refill();
     if (ready() == 0) {

@@ -65,6 +65,7 @@ class Destination final : public ReadyQueue {
         Place place;           // of that key
     };
     void refill();
+    std::size_t reserve(std::size_t wanted);
     void want(std::size_t count);
     void enter(std::unique_ptr<Delivery> delivery, bool front = false);
     void give_back(std::unique_ptr<Delivery> delivery);
@@ -76,6 +77,7 @@ class Destination final : public ReadyQueue {
     void expire_or_back_off();
     bool idle() const;
     bool waits_anywhere() const { return waiting_.any() || store_ready_ || next_due_.has_value(); }
+    bool waits_now() const;
     std::size_t target() const;  // how many deliveries the window should hold
 
     Owner& owner_;

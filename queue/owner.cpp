@@ -106,18 +106,14 @@ void Owner::settle_down() {
         destinations_.erase(name);
         sheet_.add(Level::destinations, -1);
     }
-    if (stopping_ && held_ == 0) quiet_.signal();
-}
-
-void Owner::let_go(std::size_t count) {
-    held_ -= count;
-    // Room in the shard's windows: those that found none get their turn, one for each that left.
-    while (count-- > 0 && !hungry_.empty()) {
+    // Room in the shard's windows: those that found none get their turn, in the order in which they came.
+    for (auto left = room(); left > 0 && !hungry_.empty(); --left) {
         Destination* const destination = hungry_.front();
         hungry_.pop_front();
         destination->hungry_ = false;
         touch(*destination);
     }
+    if (stopping_ && held_ == 0) quiet_.signal();
 }
 
 runtime::Task<void> Owner::load(Destination& destination, bool deferred, std::size_t most, Place place,
@@ -141,6 +137,7 @@ runtime::Task<void> Owner::load(Destination& destination, bool deferred, std::si
         else
             destination.look(place, from);
     }
+    coming_ -= most;
     destination.loaded(deferred, std::move(result));
 }
 
@@ -234,7 +231,10 @@ void Owner::acknowledged(std::unique_ptr<Delivery> delivery) {
 
 void Owner::waiting(const DestinationName& name, ShardId origin) { destination(name).waiting_at(origin); }
 
-void Owner::wanted(const Want& want) { destination(want.name).wanted(want.origin, want.more); }
+void Owner::wanted(const Want& want) {
+    coming_ -= want.count;
+    destination(want.name).wanted(want.origin, want.more);
+}
 
 void Owner::noticed(const DestinationName& name, Place place, const MessageId& id) {
     destination(name).in_store(place, id);

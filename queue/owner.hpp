@@ -89,7 +89,11 @@ class Owner final : public Outlet {
     Destination& destination(const DestinationName& name);
     void touch(Destination& destination);
     void settle_down();
-    void let_go(std::size_t count);
+    // How many more deliveries may be asked for.
+    std::size_t room() const {
+        const auto used = held_ + coming_;
+        return limits_.in_all > used ? limits_.in_all - used : 0;
+    }
 
     QueueSet& set_;
     runtime::Shard& shard_;
@@ -104,6 +108,7 @@ class Owner final : public Outlet {
     std::vector<Destination*> touched_;
     std::deque<Destination*> hungry_;  // could not refill: the shard's windows were full
     std::size_t held_ = 0;             // deliveries of all destinations
+    std::size_t coming_ = 0;           // asked for, from the store and from origins
     bool stopping_ = false;
     runtime::Event quiet_;
     runtime::Gate gate_;
