@@ -16,13 +16,13 @@ using metrics::Spread;
 // Makes one more segment file on a worker.
 class Journal::Making final : public runtime::Job {
   public:
-    Making(Journal& journal, std::string path) : journal_(journal), path_(std::move(path)) {}
-    void work() override { made_ = journal_.files_.create_filled(path_, journal_.options_.segment_bytes); }
+    Making(Journal& journal, std::string name_) : name(std::move(name_)), journal_(journal) {}
+    void work() override { made_ = journal_.files_.create_filled(journal_.path(name), journal_.options_.segment_bytes); }
     void done() override { journal_.adopt(std::move(made_)); }
+    const std::string name;
 
   private:
     Journal& journal_;
-    std::string path_;
     Result<void> made_;
 };
 
@@ -96,6 +96,7 @@ void Journal::append(JournalRecord& record, Precedence precedence) {
         return;
     }
     (precedence == Precedence::settle ? settles_ : accepts_).push(record);
+    if (precedence == Precedence::accept) waiting_bytes_ += record.bytes();
     work_.signal();
 }
 
@@ -152,6 +153,7 @@ JournalRecord* Journal::fill(GroupWriter& group) {
     for (List* list : {&settles_, &accepts_}) {
         while (takes(*list)) {
             JournalRecord* const record = list->pop();
+            if (list == &accepts_) waiting_bytes_ -= record->bytes();
             record->write(group);
             taken.push(*record);
         }
@@ -181,24 +183,47 @@ bool Journal::make_room() {
 void Journal::make_segment() {
     if (making_ || made_ >= options_.segments || failed_ || closing_) return;
     making_ = true;
-    maker_ = std::make_unique<Making>(*this, path(fmt::format("{:04}.seg", made_)));
+    maker_ = std::make_unique<Making>(*this, unused_name());
     makers_.submit(*maker_);
+}
+
+// Files may be missing in the row of names, after a start that was interrupted.
+std::string Journal::unused_name() const {
+    const auto used = [this](const std::string& name) {
+        const auto is_it = [&name](const Segment& segment) { return segment.name == name; };
+        return std::any_of(free_.begin(), free_.end(), is_it) ||
+               std::any_of(live_.begin(), live_.end(), [&](const auto& entry) { return is_it(entry.second); });
+    };
+    for (unsigned number = made_;; ++number) {
+        auto name = fmt::format("{:04}.seg", number % options_.segments);
+        if (!used(name)) return name;
+    }
 }
 
 void Journal::adopt(Result<void> made) {
     making_ = false;
     if (made) {
-        const auto name = fmt::format("{:04}.seg", made_);
-        if (auto file = files_.open(path(name), runtime::Access::direct)) {
+        if (auto file = files_.open(path(maker_->name), runtime::Access::direct)) {
             ++made_;
-            free_.push_back(Segment{name, std::move(*file)});
+            free_.push_back(Segment{maker_->name, std::move(*file)});
         } else {
             made = std::unexpected(file.error());
         }
     }
-    // A journal that cannot grow goes on with what it has: retire frees segments.
-    if (!made && on_failure) on_failure("the journal cannot grow: " + made.error().text);
-    room_.signal();
+    if (!made && !cannot_grow_ && on_failure) on_failure("the journal cannot grow: " + made.error().text);
+    cannot_grow_ = !made;
+    sheet_.set(Level::journal_capacity, static_cast<std::int64_t>(capacity()));
+    if (made)
+        room_.signal();
+    else if (!closing_)
+        gate_.hold(grow_later());
+    if (on_segment) on_segment();  // there is less room than was thought, or more
+}
+
+// A journal that cannot grow goes on with the segments that it has, and retire frees them sooner. Disks become empty again.
+runtime::Task<void> Journal::grow_later() {
+    for (int step = 0; step < 50 && !closing_; ++step) co_await runtime::Shard::current().sleep(100ms);
+    if (free_.empty()) make_segment();
 }
 
 Journal::Segment& Journal::segment_of(Lsn lsn) {
@@ -250,7 +275,12 @@ std::uint64_t Journal::used_bytes() const { return live_.size() * options_.segme
 
 unsigned Journal::free_segments() const {
     const auto live = static_cast<unsigned>(live_.size());
-    return options_.segments > live ? options_.segments - live : 0;
+    return segments() > live ? segments() - live : 0;
+}
+
+std::uint64_t Journal::left_bytes() const {
+    const bool begun = !live_.empty() && live_.rbegin()->first == next_ / options_.segment_bytes;
+    return free_bytes() + (begun ? options_.segment_bytes - next_ % options_.segment_bytes : 0);
 }
 
 void Journal::release_before(Lsn tail) {

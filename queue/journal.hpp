@@ -87,8 +87,12 @@ class Journal {
     std::uint64_t segment_bytes() const { return options_.segment_bytes; }
     Lsn oldest() const;  // first LSN of the oldest live segment
     std::uint64_t used_bytes() const;
-    std::uint64_t capacity() const { return options_.segment_bytes * options_.segments; }
+    std::uint64_t capacity() const { return options_.segment_bytes * segments(); }
     std::uint64_t free_bytes() const { return capacity() - used_bytes(); }
+    // Bytes of accepted records that wait for their group: they will need room.
+    std::uint64_t waiting_bytes() const { return waiting_bytes_; }
+    // What can be written without anything being retired first.
+    std::uint64_t left_bytes() const;
     // Segments that could be written without anything being retired first, the current one not counted.
     unsigned free_segments() const;
 
@@ -124,6 +128,10 @@ class Journal {
     void recycle();
     void make_segment();  // on a worker, so that one is ready when it is needed
     void adopt(Result<void> made);
+    runtime::Task<void> grow_later();
+    // As many as there may be; while no more can be made, as there are.
+    unsigned segments() const { return cannot_grow_ ? made_ : options_.segments; }
+    std::string unused_name() const;
     std::string path(const std::string& name) const { return options_.directory + "/" + name; }
     Segment& segment_of(Lsn lsn);
 
@@ -141,11 +149,12 @@ class Journal {
     std::map<std::uint64_t, Segment> live_;  // by segment number; the last is the one being written
     std::vector<Segment> free_;
     unsigned made_ = 0;  // files that exist
-    bool making_ = false;
+    bool making_ = false, cannot_grow_ = false;
     std::unique_ptr<Making> maker_;
     Lsn next_ = 0;
     std::uint64_t number_ = 1, previous_ = 0;
     List settles_, accepts_;
+    std::uint64_t waiting_bytes_ = 0;  // of accepts_
     std::unique_ptr<std::byte[], void (*)(std::byte*)> buffer_;
     runtime::Event work_, room_;
     bool failed_ = false, closing_ = false;
