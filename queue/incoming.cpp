@@ -133,8 +133,10 @@ runtime::Task<std::expected<void, Refusal>> IncomingMessage::room() {
 }
 
 runtime::Task<std::expected<void, Refusal>> IncomingMessage::write_part(std::size_t bytes) {
-    while (origin_.slow() && !origin_.stopping_ && !origin_.journal_.failed())
-        co_await origin_.slowed_.wait();
+    if (origin_.slow()) {
+        const auto room = co_await origin_.wait_for_room();
+        if (!room) co_return std::unexpected(room.error());
+    }
     if (origin_.journal_.failed()) co_return std::unexpected(Refusal::journal_failed);
     if (parts_.empty()) origin_.large_.push_back(this);
     const auto part = static_cast<std::uint32_t>(parts_.size());
@@ -144,6 +146,7 @@ runtime::Task<std::expected<void, Refusal>> IncomingMessage::write_part(std::siz
     std::function<void(Extent)> settle = [this, place](Extent extent) { parts_[place] = extent; };
     const auto written = co_await append_part(origin_.journal_, id_, part, piece, std::move(settle));
     if (!written) co_return std::unexpected(Refusal::journal_failed);
+    origin_.room_again();
     buffer_.erase(0, bytes);
     co_return std::expected<void, Refusal>();
 }
@@ -153,9 +156,10 @@ void IncomingMessage::parts_moved() {
 }
 
 runtime::Task<std::expected<Durable, Refusal>> IncomingMessage::commit(smtp::Envelope envelope, Trace trace) {
-    // Under pressure the 250 waits for the store: intake slows down instead of failing.
-    while (origin_.slow() && !origin_.stopping_ && !origin_.journal_.failed())
-        co_await origin_.slowed_.wait();
+    if (origin_.slow()) {
+        const auto room = co_await origin_.wait_for_room();
+        if (!room) co_return std::unexpected(room.error());
+    }
     AcceptRecord record;
     record.id = id_;
     record.envelope = std::move(envelope);

@@ -27,13 +27,16 @@ Origin::Origin(OriginParts parts, YoungTable young)
       limits_(parts.limits),
       hostname_(std::move(parts.hostname)),
       young_(std::move(young)),
-      alarm_([](void* origin) { static_cast<Origin*>(origin)->ring(); }, this) {
+      alarm_([](void* origin) { static_cast<Origin*>(origin)->ring(); }, this),
+      slow_look_([](void* origin) { static_cast<Origin*>(origin)->slowed_.wake_all(); }, this) {
     journal_.on_segment = [this] {
         publish_room();
         retire_work_.signal();
     };
+    std::int64_t open = 0;
+    for (const Young* message = young_.oldest(); message != nullptr; message = message->next) open += message->open;
     sheet_.set(Level::messages_young, static_cast<std::int64_t>(young_.size()));
-    gate_.hold(retire());
+    sheet_.set(Level::deliveries_young, open);
 }
 
 Origin::~Origin() = default;
@@ -45,6 +48,8 @@ std::expected<void, Refusal> Origin::would_open(std::uint64_t declared) {
     if (stopping_) return std::unexpected(Refusal::shutting_down);
     if (writer_.failed()) return std::unexpected(Refusal::storage);
     if (young_.size() >= limits_.young_messages) return std::unexpected(Refusal::storage);
+    // The disk is full and the journal too small to take anything but settles.
+    if (journal_.capacity() < limits_.slow_below + journal_.segment_bytes()) return std::unexpected(Refusal::storage);
     if (journal_.free_bytes() <
         limits_.settle_reserve + std::min<std::uint64_t>(declared, journal_.segment_bytes()))
         return std::unexpected(Refusal::storage);
@@ -59,12 +64,38 @@ std::expected<std::unique_ptr<Incoming>, Refusal> Origin::open(std::uint64_t dec
     return std::make_unique<IncomingMessage>(*this, id, declared);
 }
 
-bool Origin::slow() const { return journal_.free_bytes() < limits_.slow_below; }
+// What waits for its group will need room too: commits that go on together must not take what settles and retire need.
+bool Origin::slow() const {
+    return journal_.free_bytes() < limits_.slow_below + journal_.waiting_bytes();
+}
+
+// Under pressure the 250 waits for the store: intake slows down instead of failing, up to a limit that clients bear.
+runtime::Task<std::expected<void, Refusal>> Origin::wait_for_room() {
+    constexpr Duration look = 1s, patience = 60s;
+    const auto until = shard_.now() + patience;
+    while (slow()) {
+        if (journal_.failed()) co_return std::unexpected(Refusal::journal_failed);
+        if (stopping_) co_return std::unexpected(Refusal::shutting_down);
+        if (writer_.failed() || shard_.now() >= until) co_return std::unexpected(Refusal::storage);
+        if (!slow_look_.armed()) slow_look_.arm(shard_.timers(), shard_.now() + look);
+        co_await slowed_.wait();
+    }
+    if (journal_.failed()) co_return std::unexpected(Refusal::journal_failed);
+    co_return std::expected<void, Refusal>();
+}
+
+void Origin::room_again() {
+    if (!slowed_.empty() && !slow()) slowed_.wake_all();
+}
+
+void Origin::stop_intake() {
+    stopping_ = true;
+    slowed_.wake_all();
+}
 
 // Owners on other shards look at what we publish: an attempt needs room for its record.
 void Origin::publish_room() {
-    set_.publish_room(shard_.id(), !journal_.failed() && journal_.free_bytes() + journal_.segment_bytes() >
-                                                             limits_.settle_reserve);
+    set_.publish_room(shard_.id(), !journal_.failed() && journal_.left_bytes() > limits_.settle_reserve);
 }
 
 bool Origin::bodies_fit() const { return bodies_->used() < bodies_->budget() / 5 * 4; }
@@ -72,6 +103,8 @@ bool Origin::bodies_fit() const { return bodies_->used() < bodies_->budget() / 5
 void Origin::accepted(const AcceptRecord& record, Extent accept, std::vector<Extent> parts, BlockRef body) {
     if (log_ != nullptr)
         record.bounce ? log_->bounce(record, accept.lsn) : log_->reception(record, accept.lsn);
+    room_again();
+    if (young_.size() >= limits_.young_messages / 4 * 3) retire_work_.signal();
     if (!bodies_fit() || !parts.empty()) body.reset();
     auto facts = deliveries_of(record);
     Young message;
@@ -88,6 +121,7 @@ void Origin::accepted(const AcceptRecord& record, Extent accept, std::vector<Ext
     }
     Young& young = young_.add(std::move(message));
     sheet_.add(Level::messages_young, 1);
+    sheet_.add(Level::deliveries_young, static_cast<std::int64_t>(facts.size()));
     for (std::size_t i = 0; i < facts.size(); ++i) {
         auto& delivery = young.deliveries[i];
         // First come, first served: behind others that wait, this one waits too.
@@ -126,6 +160,7 @@ void Origin::announce(OriginDestination& destination) {
 }
 
 void Origin::announce_all() {
+    gate_.hold(retire());
     std::vector<OriginDestination*> all;
     young_.each_destination([&](OriginDestination& destination) {
         if (!destination.waiting.empty()) all.push_back(&destination);
@@ -264,6 +299,7 @@ std::vector<std::pair<DestinationName, std::size_t>> Origin::young_by_destinatio
 
 void Origin::defer(Young& message, std::uint32_t delivery) {
     message.deliveries[delivery].state = State::deferred;
+    sheet_.add(Level::deliveries_deferred, 1);
     alarms_.push({message.deliveries[delivery].place.due, message.id, delivery});
     set_alarm();
 }
@@ -285,7 +321,9 @@ void Origin::ring() {
         Young* const message = young_.find(alarm.id);
         if (message == nullptr || message->retiring) continue;
         auto& young = message->deliveries[alarm.delivery];
-        if (young.state == State::deferred && young.place.due == alarm.due) wait(*message, young);
+        if (young.state != State::deferred || young.place.due != alarm.due) continue;
+        sheet_.add(Level::deliveries_deferred, -1);
+        wait(*message, young);
     }
     set_alarm();
 }

@@ -55,7 +55,8 @@ class Origin final : public Intake {
     // Intake.
     std::expected<std::unique_ptr<Incoming>, Refusal> open(std::uint64_t declared) override;
     std::expected<void, Refusal> would_open(std::uint64_t declared) override;
-    void stop_intake() { stopping_ = true; }
+    void stop_intake();
+    void wake_slowed() { slowed_.wake_all(); }
 
     // Letters from owners.
     void returned(std::unique_ptr<Delivery> delivery);  // dropped unsettled
@@ -63,7 +64,8 @@ class Origin final : public Intake {
     void wanted(std::unique_ptr<Want> want);
     void called(std::unique_ptr<BodyCall> call);
 
-    // Tells the owners what waits here, and sets the deferred ones' alarm: once, when all shards have started.
+    // Tells the owners what waits here, sets the deferred ones' alarm and begins to retire: once, when all shards have started
+    // (what is retired is loaded, and every journal's outcomes must be in the store by then).
     void announce_all();
     void publish_room();
     std::size_t young_messages() const { return young_.size(); }
@@ -86,6 +88,8 @@ class Origin final : public Intake {
     void accepted(const AcceptRecord& record, Extent accept, std::vector<Extent> parts, BlockRef body);
     bool bodies_fit() const;
     bool slow() const;  // a 250 should wait
+    runtime::Task<std::expected<void, Refusal>> wait_for_room();
+    void room_again();
 
     // lending
     void offer(YoungDelivery& young, std::unique_ptr<Delivery> delivery);
@@ -123,6 +127,7 @@ class Origin final : public Intake {
     };
     runtime::Task<IoResult<Read>> read_whole(SegmentReader& reader, const Young& message);
     void issue(std::vector<Read> read, Lsn tail, std::shared_ptr<Progress> progress);
+    void forget_waiting(OriginDestination& destination);
     void retired(const std::vector<MessageId>& ids, std::vector<Notice::Key> keys);
     runtime::Task<bool> carry_forward(Lsn end);
     bool should_retire();
@@ -143,6 +148,7 @@ class Origin final : public Intake {
     std::priority_queue<Alarm, std::vector<Alarm>, std::greater<>> alarms_;
     runtime::Timer alarm_;
     WaitList slowed_;  // commits that wait for journal room
+    runtime::Timer slow_look_;
     runtime::Event retire_work_;
     bool stopping_ = false, closing_ = false;
     std::size_t recording_ = 0;  // outcomes on the way into the journal or the store

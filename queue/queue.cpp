@@ -184,7 +184,11 @@ Result<void> QueueSet::start(runtime::Shard& shard) {
     if (!opened) return std::unexpected(opened.error());
     queue->journal_ = std::move(*opened);
     queue->journal_->on_failure = [this, id = shard.id()](std::string text) {
-        publish_room(id, false);
+        auto& failed = of(id);
+        if (failed.journal_failed()) {  // else it just cannot grow
+            publish_room(id, false);
+            failed.origin().wake_slowed();
+        }
         alarm(std::move(text));
     };
     queue->writer_ = std::make_unique<StoreWriter>(*store_, appliers_, sheet);

@@ -70,13 +70,14 @@ class Origin::SegmentReader {
     std::uint64_t length_ = 0;
 };
 
-// When the journal nears its size; or at once, when nothing in the oldest segment survives: then it costs nothing but a flush, the
+// When the journal or the table nears its size; or at once, when nothing in the oldest segment survives: then it costs nothing but a flush, the
 // same few segments are written over and over, and a start has little to read.
 bool Origin::should_retire() {
     const Lsn end = journal_.oldest() + journal_.segment_bytes();
     if (end > journal_.head()) return false;
     const auto all = static_cast<unsigned>(journal_.capacity() / journal_.segment_bytes());
     if (journal_.free_segments() < std::max(3u, all / 3)) return true;
+    if (young_.size() >= limits_.young_messages / 4 * 3) return true;
     const bool open_parts = std::any_of(large_.begin(), large_.end(), [end](IncomingMessage* message) {
         return first_lsn({end, 0}, message->parts()) < end;
     });
@@ -94,7 +95,8 @@ runtime::Task<void> Origin::retire() {
             set_.alarm(
                 "a journal segment cannot be retired: intake stops when the journal is full. Check the "
                 "disk.");
-            co_return;
+            // The delivery log's disk may have been full: what has been marked is marked, the rest is tried again.
+            for (int step = 0; step < 100 && !closing_; ++step) co_await shard_.sleep(100ms);
         }
     }
 }
@@ -155,6 +157,7 @@ void Origin::issue(std::vector<Read> read, Lsn tail, std::shared_ptr<Progress> p
         if (young == nullptr) continue;
         young->retiring = true;
         ids.push_back(message.id);
+        for (const auto& delivery : young->deliveries) forget_waiting(*delivery.destination);
         Survivor survivor;
         survivor.id = message.id;
         survivor.parts = std::move(message.parts);
@@ -176,6 +179,16 @@ void Origin::issue(std::vector<Read> read, Lsn tail, std::shared_ptr<Progress> p
                        --progress->ahead;
                        progress->changed.signal();
                    });
+}
+
+// Names of messages that are old now go from the front of the list, where nearly all of them are: it stays as short as the table.
+void Origin::forget_waiting(OriginDestination& destination) {
+    auto& waiting = destination.waiting;
+    while (!waiting.empty()) {
+        const Young* const first = young_.find(waiting.front());
+        if (first != nullptr && !first->retiring) break;
+        waiting.pop_front();
+    }
 }
 
 // Reads a message whole from the journal.
@@ -202,8 +215,11 @@ runtime::Task<IoResult<Origin::Read>> Origin::read_whole(SegmentReader& reader, 
 void Origin::retired(const std::vector<MessageId>& ids, std::vector<Notice::Key> keys) {
     for (const auto& id : ids)
         if (Young* const message = young_.find(id); message != nullptr) {
-            young_.remove(*message);
             sheet_.add(Level::messages_young, -1);
+            sheet_.add(Level::deliveries_young, -std::int64_t{message->open});
+            for (const auto& delivery : message->deliveries)
+                if (delivery.state == State::deferred) sheet_.add(Level::deliveries_deferred, -1);
+            young_.remove(*message);
         }
     std::vector<std::vector<Notice::Key>> byowner(shard_.shards());
     for (auto& key : keys)

@@ -114,6 +114,7 @@ void Origin::settled(std::unique_ptr<Delivery> delivery) {
     auto entry = std::make_unique<OutcomeEntry>(*this, std::move(delivery));
     entry->delivery->body.reset();
     journal_.append(*entry.release(), Precedence::settle);  // owns itself until durable() or failed()
+    publish_room();
 }
 
 // The record is durable: it counts from now on.
@@ -151,6 +152,7 @@ void Origin::recorded(OutcomeEntry& entry_) {
         ANGARIUM_ASSERT(young != nullptr);
         if (record.ends()) {
             young->state = State::ended;
+            sheet_.add(Level::deliveries_young, -1);
             if (--message->open == 0) {
                 const bool was_oldest = young_.oldest() == message;
                 young_.remove(*message);
