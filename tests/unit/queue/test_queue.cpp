@@ -1,283 +1,13 @@
-// The whole queue on real shards, files and store, with a carrier whose other side is a seeded dice: mail of all sizes goes in
-// while deliveries succeed, are deferred, fail, or find their destination dead; windows, journal and table are so small that
-// everything is retired, dropped and loaded all the time. Then it stops, starts with another number of shards, and ends when
-// nothing is left. The judge: every accepted delivery ended exactly once, each body arrived as it was, nobody stood still.
+// The queue as a whole (see whole_queue.hpp): it stops, starts with another number of shards, and ends when nothing is left.
+// Every accepted delivery must have ended exactly once, each body arrived as it was, and nothing stood still.
 //
 // A failure prints its seed: unit_queue --gtest_filter='Seeds/WholeQueue.*/SEED'
-#include <gtest/gtest.h>
-
-#include <atomic>
-#include <map>
-#include <mutex>
-#include <set>
-
-#include "engine/runtime/ring_shard.hpp"
-#include "queue/queue.hpp"
-#include "tests/unit/queue/place.hpp"
+#include "tests/unit/queue/whole_queue.hpp"
 
 namespace angarium::queue {
 namespace {
 
-using runtime::RingShard;
-using runtime::Task;
-
-constexpr unsigned domains = 12;
-
-// What happened, over all shards and starts.
-class Judge {
-  public:
-    void accepted(const MessageId& id, std::vector<std::string> recipients, std::string body) {
-        const std::lock_guard lock(mutex_);
-        for (auto& recipient : recipients) open_.insert({id, recipient});
-        bodies_[id] = std::move(body);
-        ++accepted_;
-    }
-    void ended(const MessageId& id, const std::string& recipient, bool bounce) {
-        const std::lock_guard lock(mutex_);
-        if (bounce) {  // made by the queue: it was never ours to register
-            bounced_.insert(id);
-            return;
-        }
-        // The end may be heard before accepted() was: both count.
-        if (!open_.erase({id, recipient}) && !early_.insert({id, recipient}).second) twice_ += id.text() + " " + recipient + "\n";
-        if (twice_check_.insert({id, recipient}).second == false) twice_ += "again: " + id.text() + " " + recipient + "\n";
-    }
-    void body(const MessageId& id, const std::string& bytes) {
-        const std::lock_guard lock(mutex_);
-        const auto found = bodies_.find(id);
-        if (found != bodies_.end() && found->second != bytes) damaged_ += id.text() + "\n";
-    }
-    bool settled() {
-        const std::lock_guard lock(mutex_);
-        for (const auto& early : early_) open_.erase(early);
-        return open_.empty();
-    }
-    std::string story() {
-        const std::lock_guard lock(mutex_);
-        std::string out = std::to_string(accepted_) + " accepted, " + std::to_string(open_.size()) + " open\n";
-        std::size_t lines = 0;
-        for (const auto& [id, recipient] : open_)
-            if (++lines <= 5) out += "open: " + id.text() + " " + recipient + "\n";
-        return out + twice_ + damaged_;
-    }
-    bool clean() {
-        const std::lock_guard lock(mutex_);
-        return twice_.empty() && damaged_.empty();
-    }
-    std::size_t bounces() {
-        const std::lock_guard lock(mutex_);
-        return bounced_.size();
-    }
-
-  private:
-    std::mutex mutex_;
-    std::set<std::pair<MessageId, std::string>> open_, early_, twice_check_;
-    std::set<MessageId> bounced_;
-    std::map<MessageId, std::string> bodies_;
-    std::string twice_, damaged_;
-    std::size_t accepted_ = 0;
-};
-
-// Takes what is ready, some at a time, and lets the dice decide. One destination is dead until `healed`.
-class DiceCarrier final : public Carrier {
-  public:
-    DiceCarrier(runtime::Shard& shard, Outlet& outlet, Judge& judge, const std::atomic<bool>& healed)
-        : shard_(shard), outlet_(outlet), judge_(judge), healed_(healed) {}
-
-    void ready(ReadyQueue& destination) override {
-        ready_.insert(&destination);
-        if (!std::exchange(running_, true)) gate_.hold(run());
-    }
-    void gone(ReadyQueue& destination) override { ready_.erase(&destination); }
-    void recorded() override {}
-    Task<void> stop() {
-        stopping_ = true;
-        co_await gate_.closed();
-    }
-
-  private:
-    Task<void> run() {
-        co_await shard_.sleep(1ms);
-        while (!ready_.empty() && !stopping_) {
-            auto* const destination = *std::next(ready_.begin(), static_cast<long>(shard_.random().below(ready_.size())));
-            if (!healed_ && destination->domain() == "d0.test") {
-                ready_.erase(destination);
-                outlet_.fail(*destination, Verdict::deferred, {0, {4, 4, 1}, "dead"});
-                continue;
-            }
-            auto delivery = destination->take();
-            if (destination->ready() == 0) ready_.erase(destination);
-            if (!delivery) continue;
-            if (shard_.random().below(20) == 0) {
-                outlet_.put_back(std::move(delivery));
-                co_await shard_.sleep(1ms);
-                continue;
-            }
-            if (shard_.random().below(4) == 0) gate_.hold(attempt(std::move(delivery), destination, 2ms));
-            else gate_.hold(attempt(std::move(delivery), destination, 0ms));
-            if (shard_.random().below(16) == 0) co_await shard_.sleep(1ms);
-        }
-        running_ = false;
-    }
-
-    Task<void> attempt(std::unique_ptr<Delivery> delivery, ReadyQueue* destination, Duration pause) {
-        if (pause.count() > 0) co_await shard_.sleep(pause);
-        std::string body;
-        bool whole = true;
-        for (std::uint32_t part = 0; part < delivery->facts.parts; ++part) {
-            const auto block = co_await outlet_.fetch(*delivery, part);
-            if (!block) whole = false;
-            else body += (*block)->bytes();
-        }
-        auto& outcome = delivery->outcome;
-        outcome.reasons = {{250, {2, 0, 0}, "ok"}, {451, {4, 2, 0}, "later"}, {550, {5, 1, 1}, "no"}};
-        const bool bounce = delivery->facts.sender.is_null();
-        EXPECT_TRUE(whole) << delivery->facts.id.text() << " cannot be read";
-        if (whole && !bounce) judge_.body(delivery->facts.id, body);
-        for (std::size_t i = 0; i < delivery->facts.recipients.size(); ++i) {
-            const auto dice = whole ? shard_.random().below(healed_ ? 20 : 10) : 1;
-            const auto verdict = dice == 1 ? Verdict::deferred : dice == 2 ? Verdict::failed : Verdict::delivered;
-            outcome.results.push_back({static_cast<std::uint16_t>(i), verdict, static_cast<std::uint16_t>(verdict)});
-            if (verdict != Verdict::deferred)
-                judge_.ended(delivery->facts.id, delivery->facts.recipients[i].mailbox.text(), bounce);
-            outcome.remote_accepted |= verdict == Verdict::delivered;
-        }
-        if (ready_.contains(destination)) outlet_.reached(*destination);
-        outlet_.settle(std::move(delivery));
-    }
-
-    runtime::Shard& shard_;
-    Outlet& outlet_;
-    Judge& judge_;
-    const std::atomic<bool>& healed_;
-    std::set<ReadyQueue*> ready_;
-    bool running_ = false, stopping_ = false;
-    runtime::Gate gate_;
-};
-
-// All shards wait for one another without blocking.
-struct Meeting {
-    explicit Meeting(unsigned shards_) : shards(shards_) {}
-    const unsigned shards;
-    std::atomic<unsigned> arrived = 0;
-    Task<void> meet(runtime::Shard& shard) {
-        ++arrived;
-        while (arrived < shards) co_await shard.sleep(1ms);
-    }
-};
-
-// One start of the queue, from open to close.
-class Start {
-  public:
-    Start(const std::string& path, unsigned shards, std::uint64_t seed, Judge& judge, unsigned messages, bool heal, Duration patience)
-        : shards_(shards), seed_(seed), judge_(judge), messages_(messages), healed_(heal), patience_(patience), registry_(shards),
-          appliers_(runtime::make_thread_workers(1, "w")), readers_(runtime::make_thread_workers(2, "r")), prepared_(shards),
-          started_(shards), fed_(shards), stopped_(shards), closed_(shards), ended_(shards) {
-        auto set = runtime::ShardSet::create(shards, clock_, {}, false);
-        EXPECT_TRUE(set) << set.error().text;
-        set_ = std::move(*set);
-        StoreOptions store;
-        store.path = path + "/store";
-        store.memory = 16u << 20;
-        auto opened = open_rocks_store(store);
-        EXPECT_TRUE(opened) << opened.error().text;
-        QueueOptions options;
-        options.path = path;
-        options.log_directory = path + "/log";
-        options.hostname = "relay.test";
-        options.journal_bytes = shards * (32u << 20);
-        options.segment_bytes = 8u << 20;
-        options.body_memory = 4u << 20;
-        options.retry = {20ms, 1.5, 100ms, 0.2, 1h};
-        options.window.per_destination = 16;
-        options.window.probe = 2;
-        options.window.in_all = 48;
-        options.alarm = [](std::string text) { ADD_FAILURE() << text; };
-        auto queues = QueueSet::open(options, shards, set_->files(), std::move(*opened), *appliers_, *readers_, registry_);
-        EXPECT_TRUE(queues) << queues.error().text;
-        queues_ = std::move(*queues);
-    }
-    void go() {
-        set_->run([this](RingShard& shard) { return main(shard); });
-    }
-    std::uint64_t total(metrics::Count id) { return registry_.total(id); }
-
-  private:
-    Task<void> main(RingShard& shard) {
-        if (index(shard.id()) == 0) {
-            const auto prepared = co_await queues_->prepare(shard);
-            EXPECT_TRUE(prepared) << prepared.error().text;
-        }
-        co_await prepared_.meet(shard);
-        const auto started = queues_->start(shard);
-        EXPECT_TRUE(started) << started.error().text;
-        auto& queue = queues_->of(shard.id());
-        DiceCarrier carrier(shard, queue.outlet(), judge_, healed_);
-        queue.owner().carry_with(carrier);
-        co_await started_.meet(shard);
-        queues_->begin(shard);
-        runtime::Gate clients;
-        for (unsigned client = 0; client < 8; ++client) clients.hold(feed(shard, queue.intake(), seed_ * 100 + client));
-        co_await clients.closed();
-        co_await fed_.meet(shard);
-        const auto deadline = shard.now() + patience_;
-        while (!judge_.settled() && shard.now() < deadline) co_await shard.sleep(5ms);
-        queue.origin().stop_intake();
-        queue.owner().stop();
-        co_await carrier.stop();
-        co_await stopped_.meet(shard);
-        co_await queues_->close_owner(shard);
-        co_await closed_.meet(shard);
-        co_await queues_->close_origin(shard);
-        co_await ended_.meet(shard);
-    }
-
-    Task<void> feed(RingShard& shard, Intake& intake, std::uint64_t seed) {
-        Random random(seed + index(shard.id()) * 1000);
-        for (unsigned n = 0; n < messages_; ++n) {
-            const auto dice = random.below(40);
-            const std::size_t size = dice == 0 ? 700'000 : dice < 4 ? 100'000 : 200 + random.below(4000);
-            auto incoming = intake.open(size);
-            if (!incoming) {
-                co_await shard.sleep(5ms);
-                continue;
-            }
-            std::string body(size, static_cast<char>('a' + n % 26));
-            body += "\r\n";
-            bool refused = false;
-            for (std::size_t at = 0; at < body.size() && !refused; at += 16384) {
-                if ((*incoming)->push(std::string_view(body).substr(at, 16384))) continue;
-                const auto room = co_await (*incoming)->room();
-                refused = !room;
-            }
-            smtp::Envelope envelope;
-            envelope.sender = smtp::ReversePath(*smtp::Mailbox::parse("jack@sender.test"));
-            std::vector<std::string> recipients;
-            const auto count = 1 + random.below(4);
-            for (std::uint64_t i = 0; i < count; ++i) {
-                recipients.push_back("r" + std::to_string(i) + "@d" + std::to_string(random.below(domains)) + ".test");
-                envelope.recipients.push_back({*smtp::Mailbox::parse(recipients.back()), {}, {}});
-            }
-            if (refused || random.below(30) == 0) continue;  // the client goes away
-            Trace trace{"127.0.0.1:1", "client", "ESMTP"};  // named: g++ 12 destroys a braced temporary twice
-            const auto durable = co_await (*incoming)->commit(std::move(envelope), std::move(trace));
-            if (durable) judge_.accepted(durable->id(), std::move(recipients), std::move(body));
-        }
-    }
-
-    const unsigned shards_;
-    const std::uint64_t seed_;
-    Judge& judge_;
-    const unsigned messages_;
-    std::atomic<bool> healed_;
-    const Duration patience_;
-    runtime::SystemClock clock_;
-    metrics::Registry registry_;
-    std::unique_ptr<runtime::Workers> appliers_, readers_;
-    std::unique_ptr<runtime::ShardSet> set_;
-    std::unique_ptr<QueueSet> queues_;
-    Meeting prepared_, started_, fed_, stopped_, closed_, ended_;
-};
+using namespace whole;
 
 class WholeQueue : public ::testing::TestWithParam<std::uint64_t> {};
 
@@ -287,24 +17,97 @@ TEST_P(WholeQueue, EveryDeliveryEndsOnce) {
     Judge judge;
     std::uint64_t retired = 0, bounces = 0;
     {
-        Start first(place.path(), 1 + seed % 2, seed, judge, 120, false, 300ms);  // stops in the middle
+        Scenario scenario;
+        scenario.shards = 1 + seed % 2;
+        scenario.seed = seed;
+        scenario.messages = 120;
+        scenario.patience = 300ms;  // stops in the middle
+        Start first(place.path(), scenario, judge);
         first.go();
         retired += first.total(metrics::Count::messages_retired);
         bounces += first.total(metrics::Count::bounces);
     }
     {
-        Start second(place.path(), 1 + seed / 2 % 3, seed + 1, judge, 40, true, 60s);
+        Scenario scenario;
+        scenario.shards = 1 + seed / 2 % 3;
+        scenario.seed = seed + 1;
+        scenario.messages = 40;
+        scenario.heal = true;
+        Start second(place.path(), scenario, judge);
         second.go();
         retired += second.total(metrics::Count::messages_retired);
         bounces += second.total(metrics::Count::bounces);
     }
     EXPECT_TRUE(judge.settled()) << judge.story();
     EXPECT_TRUE(judge.clean()) << judge.story();
+    EXPECT_EQ(LogJudge(place.path("log")).about(judge.recipients()), "");
     EXPECT_GT(retired, 0u);
     EXPECT_GT(bounces, 0u);
 }
 
 INSTANTIATE_TEST_SUITE_P(Seeds, WholeQueue, ::testing::Range<std::uint64_t>(0, 6));
+
+// A dead destination's mail expires, a missing one's fails at once, and both are told; nothing else waits for them.
+TEST(QueueEnds, ExpiryAndFailureEndEverything) {
+    for (std::uint64_t seed = 50; seed < 52; ++seed) {
+        TestPlace place;
+        Judge judge;
+        Scenario scenario;
+        scenario.shards = 3;
+        scenario.seed = seed;
+        scenario.messages = 80;
+        scenario.forbidden = true;
+        scenario.lifetime = 1500ms;
+        scenario.until_empty = true;
+        Start start(place.path(), scenario, judge);
+        start.go();
+        LogJudge log(place.path("log"));
+        EXPECT_EQ(log.about(judge.recipients()), "");
+        EXPECT_TRUE(judge.clean()) << judge.story();
+        EXPECT_GT(log.of_type["expiration"], 0u);
+        EXPECT_GT(log.of_type["failure"], 0u);
+    }
+}
+
+// The table's limit is reached long before the journal's: old mail makes room for new.
+TEST(QueueEnds, AFullTableIsRetired) {
+    TestPlace place;
+    Judge judge;
+    Scenario scenario;
+    scenario.shards = 1;
+    scenario.seed = 60;
+    scenario.messages = 200;
+    scenario.young = 250;
+    scenario.longest = 1000;
+    scenario.until_empty = true;
+    scenario.lifetime = 1500ms;
+    Start start(place.path(), scenario, judge);
+    start.go();
+    EXPECT_EQ(LogJudge(place.path("log")).about(judge.recipients()), "");
+    EXPECT_GT(start.total(metrics::Count::messages_retired), 0u);
+}
+
+// Few places for many destinations: all get their turn, and the limit holds.
+TEST(QueueEnds, AShardsWindowsAreBounded) {
+    TestPlace place;
+    Judge judge;
+    Scenario scenario;
+    scenario.shards = 1;
+    scenario.seed = 70;
+    scenario.messages = 100;
+    scenario.patience = 1ms;
+    Start(place.path(), scenario, judge).go();
+    scenario.messages = 0;
+    scenario.heal = true;
+    scenario.window = 8;
+    scenario.in_all = 8;
+    scenario.until_empty = true;
+    scenario.patience = 60s;
+    Start second(place.path(), scenario, judge);
+    second.go();
+    EXPECT_LE(second.most_held(), 8u + 2);
+    EXPECT_EQ(LogJudge(place.path("log")).about(judge.recipients()), "");
+}
 
 }  // namespace
 }  // namespace angarium::queue
