@@ -17,7 +17,9 @@ using metrics::Spread;
 class Journal::Making final : public runtime::Job {
   public:
     Making(Journal& journal, std::string name_) : name(std::move(name_)), journal_(journal) {}
-    void work() override { made_ = journal_.files_.create_filled(journal_.path(name), journal_.options_.segment_bytes); }
+    void work() override {
+        made_ = journal_.files_.create_filled(journal_.path(name), journal_.options_.segment_bytes);
+    }
     void done() override { journal_.adopt(std::move(made_)); }
     const std::string name;
 
@@ -192,7 +194,8 @@ std::string Journal::unused_name() const {
     const auto used = [this](const std::string& name) {
         const auto is_it = [&name](const Segment& segment) { return segment.name == name; };
         return std::any_of(free_.begin(), free_.end(), is_it) ||
-               std::any_of(live_.begin(), live_.end(), [&](const auto& entry) { return is_it(entry.second); });
+               std::any_of(live_.begin(), live_.end(),
+                           [&](const auto& entry) { return is_it(entry.second); });
     };
     for (unsigned number = made_;; ++number) {
         auto name = fmt::format("{:04}.seg", number % options_.segments);

@@ -147,7 +147,8 @@ class Reader {
         const auto from = at / segment_bytes_;
         for (auto later = end_.segments.lower_bound(from); later != end_.segments.end(); ++later) {
             const Lsn begin = later->first * segment_bytes_;
-            for (Lsn lsn = std::max(begin, at + group_alignment); lsn < begin + segment_bytes_; lsn += group_alignment) {
+            for (Lsn lsn = std::max(begin, at + group_alignment); lsn < begin + segment_bytes_;
+                 lsn += group_alignment) {
                 auto group = group_at_lsn(lsn);
                 if (!group || *group) return group;
             }

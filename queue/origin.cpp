@@ -34,7 +34,8 @@ Origin::Origin(OriginParts parts, YoungTable young)
         retire_work_.signal();
     };
     std::int64_t open = 0;
-    for (const Young* message = young_.oldest(); message != nullptr; message = message->next) open += message->open;
+    for (const Young* message = young_.oldest(); message != nullptr; message = message->next)
+        open += message->open;
     sheet_.set(Level::messages_young, static_cast<std::int64_t>(young_.size()));
     sheet_.set(Level::deliveries_young, open);
 }
@@ -49,7 +50,8 @@ std::expected<void, Refusal> Origin::would_open(std::uint64_t declared) {
     if (writer_.failed()) return std::unexpected(Refusal::storage);
     if (young_.size() >= limits_.young_messages) return std::unexpected(Refusal::storage);
     // The disk is full and the journal too small to take anything but settles.
-    if (journal_.capacity() < limits_.slow_below + journal_.segment_bytes()) return std::unexpected(Refusal::storage);
+    if (journal_.capacity() < limits_.slow_below + journal_.segment_bytes())
+        return std::unexpected(Refusal::storage);
     if (journal_.free_bytes() <
         limits_.settle_reserve + std::min<std::uint64_t>(declared, journal_.segment_bytes()))
         return std::unexpected(Refusal::storage);
@@ -65,9 +67,7 @@ std::expected<std::unique_ptr<Incoming>, Refusal> Origin::open(std::uint64_t dec
 }
 
 // What waits for its group will need room too: commits that go on together must not take what settles and retire need.
-bool Origin::slow() const {
-    return journal_.free_bytes() < limits_.slow_below + journal_.waiting_bytes();
-}
+bool Origin::slow() const { return journal_.free_bytes() < limits_.slow_below + journal_.waiting_bytes(); }
 
 // Under pressure the 250 waits for the store: intake slows down instead of failing, up to a limit that clients bear.
 runtime::Task<std::expected<void, Refusal>> Origin::wait_for_room() {

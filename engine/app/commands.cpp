@@ -33,9 +33,12 @@ Result<std::string> ask_relay(const Endpoint& address, std::string_view path) {
     to.sin_port = htons(address.port);
     std::copy_n(address.address.bytes().begin(), 4, reinterpret_cast<unsigned char*>(&to.sin_addr));
     std::string answer;
-    bool ok = address.address.is_v4() && ::connect(socket, reinterpret_cast<const sockaddr*>(&to), sizeof to) == 0;
-    const auto request = fmt::format("GET {} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", path, address.text());
-    ok = ok && ::send(socket, request.data(), request.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(request.size());
+    bool ok =
+        address.address.is_v4() && ::connect(socket, reinterpret_cast<const sockaddr*>(&to), sizeof to) == 0;
+    const auto request =
+        fmt::format("GET {} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", path, address.text());
+    ok = ok &&
+         ::send(socket, request.data(), request.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(request.size());
     char buffer[16384];
     while (ok) {
         const auto got = ::recv(socket, buffer, sizeof buffer, 0);
@@ -45,33 +48,38 @@ Result<std::string> ask_relay(const Endpoint& address, std::string_view path) {
     ::close(socket);
     const auto body = answer.find("\r\n\r\n");
     if (!answer.starts_with("HTTP/1.1 200 ") || body == std::string::npos)
-        return failure(fmt::format("no relay answers at http://{}{}: is `angarium serve` running?", address.text(), path));
+        return failure(fmt::format("no relay answers at http://{}{}: is `angarium serve` running?",
+                                   address.text(), path));
     return answer.substr(body + 4);
 }
 
 void print_summary(const nlohmann::json& summary) {
     const auto& stored = summary["stored"];
-    fmt::print("{} messages young (in the journal only); in the store {} messages: {} ready and {} deferred deliveries, {} MiB on disk\n",
-               summary["young_messages"].get<std::uint64_t>(), stored["messages"].get<std::uint64_t>(), stored["ready"].get<std::uint64_t>(),
-               stored["deferred"].get<std::uint64_t>(), stored["disk_bytes"].get<std::uint64_t>() >> 20);
+    fmt::print(
+        "{} messages young (in the journal only); in the store {} messages: {} ready and {} deferred "
+        "deliveries, {} MiB on disk\n",
+        summary["young_messages"].get<std::uint64_t>(), stored["messages"].get<std::uint64_t>(),
+        stored["ready"].get<std::uint64_t>(), stored["deferred"].get<std::uint64_t>(),
+        stored["disk_bytes"].get<std::uint64_t>() >> 20);
     const auto& destinations = summary["destinations"];
     if (destinations.empty()) {
         fmt::print("nothing waits\n");
         return;
     }
-    fmt::print("\n{:<40} {:>9} {:>9} {:>9} {:>6} {:>9}  {}\n", "destination", "young", "ready", "in flight", "store", "next try",
-               "last failure");
+    fmt::print("\n{:<40} {:>9} {:>9} {:>9} {:>6} {:>9}  {}\n", "destination", "young", "ready", "in flight",
+               "store", "next try", "last failure");
     for (const auto& line : destinations) {
         const auto next = line.contains("next_attempt_in_seconds")
                               ? fmt::format("{:.0f}s", line["next_attempt_in_seconds"].get<double>())
                               : std::string("-");
         fmt::print("{:<40} {:>9} {:>9} {:>9} {:>6} {:>9}  {}\n", line["domain"].get<std::string>(),
                    line["young"].get<std::uint64_t>(), line["ready"].get<std::uint64_t>(),
-                   line["attempting"].get<std::uint64_t>(), line["more_in_store"].get<bool>() ? "more" : "-", next,
-                   line.value("last_reason", "-"));
+                   line["attempting"].get<std::uint64_t>(), line["more_in_store"].get<bool>() ? "more" : "-",
+                   next, line.value("last_reason", "-"));
     }
     const auto known = summary["destinations_known"].get<std::uint64_t>();
-    if (known > destinations.size()) fmt::print("... and {} more destinations\n", known - destinations.size());
+    if (known > destinations.size())
+        fmt::print("... and {} more destinations\n", known - destinations.size());
 }
 
 }  // namespace
@@ -97,8 +105,8 @@ int queue_summary_command(const std::string& config_file, bool json) {
     std::getline(std::ifstream(control_file(*config)), line);
     const auto address = Endpoint::parse(line);
     if (!address) {
-        fmt::print(stderr, "no relay runs on the queue at {} ({} is missing), or its [http] address is off\n", config->queue.path,
-                   control_file(*config));
+        fmt::print(stderr, "no relay runs on the queue at {} ({} is missing), or its [http] address is off\n",
+                   config->queue.path, control_file(*config));
         return exit_unavailable;
     }
     const auto answer = ask_relay(*address, "/queue");

@@ -6,7 +6,8 @@
 
 namespace angarium::app {
 
-inline constexpr int exit_ok = 0, exit_usage = 64, exit_unavailable = 69, exit_temporary = 75, exit_config = 78;
+inline constexpr int exit_ok = 0, exit_usage = 64, exit_unavailable = 69, exit_temporary = 75,
+                     exit_config = 78;
 
 int serve_command(const std::string& config_file, bool repair_journal);
 int check_command(const std::string& config_file);

@@ -19,15 +19,18 @@ int main(int argc, char** argv) {
 
     auto* serve = with_config(program.add_subcommand("serve", "run the relay"));
     bool repair = false;
-    serve->add_flag("--repair-journal", repair, "go on behind damaged journal groups; what was in them is lost");
+    serve->add_flag("--repair-journal", repair,
+                    "go on behind damaged journal groups; what was in them is lost");
     serve->callback([&] { chosen = [&] { return app::serve_command(config_file, repair); }; });
 
-    auto* check = with_config(program.add_subcommand("check", "validate the configuration and print it with all defaults"));
+    auto* check = with_config(
+        program.add_subcommand("check", "validate the configuration and print it with all defaults"));
     check->callback([&] { chosen = [&] { return app::check_command(config_file); }; });
 
     auto* queue = program.add_subcommand("queue", "what waits where (asks the running relay)");
     queue->require_subcommand(1);
-    auto* summary = with_config(queue->add_subcommand("summary", "totals, and the destinations with the most waiting mail"));
+    auto* summary = with_config(
+        queue->add_subcommand("summary", "totals, and the destinations with the most waiting mail"));
     bool json = false;
     summary->add_flag("--json", json, "for machines");
     summary->callback([&] { chosen = [&] { return app::queue_summary_command(config_file, json); }; });

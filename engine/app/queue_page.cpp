@@ -35,7 +35,8 @@ class TotalsJob final : public runtime::Job {
 };
 
 // One shard's answer, brought to the asking shard.
-runtime::Task<ShardAnswer> ask(runtime::ShardSet& shards, queue::QueueSet& queues, ShardId from, ShardId self) {
+runtime::Task<ShardAnswer> ask(runtime::ShardSet& shards, queue::QueueSet& queues, ShardId from,
+                               ShardId self) {
     ShardAnswer answer;
     runtime::Event arrived;
     shards.call(from, [&shards, &queues, &answer, &arrived, from, self] {
@@ -57,7 +58,8 @@ nlohmann::json line_json(const Line& line) {
                           {"young", line.young},
                           {"more_in_store", line.owner.in_store}};
     if (line.owner.backing_off) {
-        out["next_attempt_in_seconds"] = std::max<double>(0, static_cast<double>(line.owner.backing_off->count()) / 1e3);
+        out["next_attempt_in_seconds"] =
+            std::max<double>(0, static_cast<double>(line.owner.backing_off->count()) / 1e3);
         out["failures"] = line.owner.failures;
     }
     if (!line.owner.last_reason.empty()) out["last_reason"] = line.owner.last_reason;
@@ -89,7 +91,9 @@ runtime::Task<HttpResponse> QueuePage::answer(const HttpRequest&) {
 
     std::vector<const Line*> sorted;
     for (const auto& [name, line] : lines) sorted.push_back(&line);
-    const auto size = [](const Line* line) { return std::max(line->young, line->owner.ready) + line->owner.attempting; };
+    const auto size = [](const Line* line) {
+        return std::max(line->young, line->owner.ready) + line->owner.attempting;
+    };
     std::sort(sorted.begin(), sorted.end(), [&](const Line* a, const Line* b) {
         return size(a) != size(b) ? size(a) > size(b) : a->owner.name < b->owner.name;
     });

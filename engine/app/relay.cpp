@@ -45,7 +45,9 @@ double resident_bytes() {
 class LoopReport {
   public:
     LoopReport(runtime::RingShard& shard, metrics::Sheet& sheet)
-        : shard_(shard), sheet_(sheet), timer_([](void* self) { static_cast<LoopReport*>(self)->report(); }, this) {
+        : shard_(shard),
+          sheet_(sheet),
+          timer_([](void* self) { static_cast<LoopReport*>(self)->report(); }, this) {
         report();
     }
 
@@ -69,23 +71,33 @@ class LoopReport {
 class Relay {
   public:
     Relay(Config config, runtime::ShardSet& shards)
-        : config_(std::move(config)), shards_(shards), registry_(shards.size()),
+        : config_(std::move(config)),
+          shards_(shards),
+          registry_(shards.size()),
           appliers_(runtime::make_thread_workers(1, "store-write")),
-          readers_(runtime::make_thread_workers(config_.runtime.storage_threads, "store-read")), prepared_(shards),
-          bound_(shards), started_(shards), drained_(shards), closed_(shards), ended_(shards),
+          readers_(runtime::make_thread_workers(config_.runtime.storage_threads, "store-read")),
+          prepared_(shards),
+          bound_(shards),
+          started_(shards),
+          drained_(shards),
+          closed_(shards),
+          ended_(shards),
           connections_(config_.limits.connections, config_.limits.connections_per_address),
-          slots_(shards.size(), outbound::SlotLimits{config_.delivery.connections_at_start, config_.delivery.connections_per_site}),
-          inbound_(inbound_options(config_)), stop_events_(shards.size()) {}
+          slots_(shards.size(), outbound::SlotLimits{config_.delivery.connections_at_start,
+                                                     config_.delivery.connections_per_site}),
+          inbound_(inbound_options(config_)),
+          stop_events_(shards.size()) {}
 
     Result<void> open(bool repair) {
         store_memory_ = memory_shares(config_).store;
-        auto store = queue::open_rocks_store(store_options(config_, [this](std::string text) { alarm(std::move(text)); }));
+        auto store = queue::open_rocks_store(
+            store_options(config_, [this](std::string text) { alarm(std::move(text)); }));
         if (!store) return std::unexpected(store.error());
         auto options = queue_options(config_);
         options.repair_journal = repair;
         options.alarm = [this](std::string text) { alarm(std::move(text)); };
-        auto set = queue::QueueSet::open(std::move(options), shards_.size(), shards_.files(), std::move(*store), *appliers_,
-                                         *readers_, registry_);
+        auto set = queue::QueueSet::open(std::move(options), shards_.size(), shards_.files(),
+                                         std::move(*store), *appliers_, *readers_, registry_);
         if (!set) return std::unexpected(set.error());
         queues_ = std::move(*set);
         publish_gauges();
@@ -132,8 +144,10 @@ class Relay {
         queues_->begin(shard);
         parts.server->start();
         LoopReport loop(shard, registry_.sheet(shard.id()));
-        if (first) co_await attend(shard);
-        else co_await stop_events_[index(shard.id())].wait();
+        if (first)
+            co_await attend(shard);
+        else
+            co_await stop_events_[index(shard.id())].wait();
         co_await stop(shard, parts);
     }
 
@@ -142,12 +156,14 @@ class Relay {
         inbound::RejectionLog rejected;
         if (auto* log = queue.log())
             rejected = [log](const inbound::Rejection& rejection) {
-                log->rejection({std::string(rejection.peer), std::string(rejection.helo), std::string(rejection.sender),
-                                std::string(rejection.recipient), rejection.code, std::string(rejection.reply)},
-                               rejection.at);
+                log->rejection(
+                    {std::string(rejection.peer), std::string(rejection.helo), std::string(rejection.sender),
+                     std::string(rejection.recipient), rejection.code, std::string(rejection.reply)},
+                    rejection.at);
             };
         parts.server = std::make_unique<inbound::Server>(
-            inbound::Services{shard, queue.intake(), registry_.sheet(shard.id()), connections_, inbound_, std::move(rejected)},
+            inbound::Services{shard, queue.intake(), registry_.sheet(shard.id()), connections_, inbound_,
+                              std::move(rejected)},
             shard.network());
         return {};
     }
@@ -168,8 +184,9 @@ class Relay {
         auto& sheet = registry_.sheet(shard.id());
         parts.resolver = std::make_unique<dns::Resolver>(shard, *parts.lookup, sheet, std::move(options));
         auto& queue = queues_->of(shard.id());
-        parts.dispatcher = std::make_unique<outbound::Dispatcher>(shard, shard.network(), *parts.resolver, queue.outlet(), slots_,
-                                                                  sheet, outbound_options(config_));
+        parts.dispatcher =
+            std::make_unique<outbound::Dispatcher>(shard, shard.network(), *parts.resolver, queue.outlet(),
+                                                   slots_, sheet, outbound_options(config_));
         queue.owner().carry_with(*parts.dispatcher);
         return {};
     }
@@ -193,8 +210,10 @@ class Relay {
             limits.connections = config_.http.connections;
             auto server = HttpServer::listen(shard, shard.network(), *config_.http.address, router, limits,
                                              registry_.sheet(shard.id()));
-            if (server) http = std::move(*server);
-            else note(std::unexpected(server.error()));
+            if (server)
+                http = std::move(*server);
+            else
+                note(std::unexpected(server.error()));
         }
         if (!failed_) {
             if (http) {
@@ -211,7 +230,8 @@ class Relay {
         draining_ = true;
         deadline_ = shard.now() + config_.runtime.drain;
         for (unsigned other = 1; other < shards_.size(); ++other)
-            shards_.call(ShardId{static_cast<std::uint8_t>(other)}, [this, other] { stop_events_[other].signal(); });
+            shards_.call(ShardId{static_cast<std::uint8_t>(other)},
+                         [this, other] { stop_events_[other].signal(); });
         std::remove(control_file(config_).c_str());
         if (signals) (*signals)->close();
         if (http) co_await http->stop();
@@ -221,7 +241,9 @@ class Relay {
         while (true) {
             const auto signal = co_await signals.next();
             if (signal && *signal == runtime::Signal::reload) {
-                say_warning("HUP: the configuration cannot be reloaded yet; restart to change it (mail waits meanwhile)");
+                say_warning(
+                    "HUP: the configuration cannot be reloaded yet; restart to change it (mail waits "
+                    "meanwhile)");
                 continue;
             }
             say_info("stopping: no new mail, attempts under way are finished");
@@ -232,11 +254,13 @@ class Relay {
     // Intake first, then what is under way, then what must be recorded.
     runtime::Task<void> stop(runtime::RingShard& shard, Parts& parts) {
         auto& queue = queues_->of(shard.id());
-        if (journal_failed()) abandon();  // what is in flight can never be recorded: the next start sorts it out
+        if (journal_failed())
+            abandon();  // what is in flight can never be recorded: the next start sorts it out
         runtime::Timer last_resort([](void*) { abandon(); }, nullptr);  // a stop ends, whatever hangs
         last_resort.arm(shard.timers(), deadline_ + stop_grace);
         parts.server->drain();
-        runtime::Timer hurry([](void* server) { static_cast<inbound::Server*>(server)->abort(); }, parts.server.get());
+        runtime::Timer hurry([](void* server) { static_cast<inbound::Server*>(server)->abort(); },
+                             parts.server.get());
         hurry.arm(shard.timers(), deadline_);
         co_await parts.server->closed();
         hurry.disarm();
@@ -274,7 +298,9 @@ class Relay {
     }
 
     [[noreturn]] static void abandon() {
-        say_error("stopped without recording all that was under way: some mail may be delivered twice. All accepted mail is on disk.");
+        say_error(
+            "stopped without recording all that was under way: some mail may be delivered twice. All "
+            "accepted mail is on disk.");
         std::_Exit(exit_temporary);
     }
 
@@ -288,14 +314,16 @@ class Relay {
     void alarm(std::string text) { say_error(text); }
     bool journal_failed() const {
         for (unsigned shard = 0; shard < shards_.size(); ++shard)
-            if (registry_.sheet(ShardId{static_cast<std::uint8_t>(shard)}).value(Level::journal_failed) != 0) return true;
+            if (registry_.sheet(ShardId{static_cast<std::uint8_t>(shard)}).value(Level::journal_failed) != 0)
+                return true;
         return false;
     }
 
     void publish_gauges() {
         registry_.build(ANGARIUM_VERSION, ANGARIUM_COMPILER);
         registry_.gauge(Level::memory_resident, resident_bytes);
-        registry_.gauge(Level::memory_budget, [bytes = config_.limits.memory.count] { return static_cast<double>(bytes); });
+        registry_.gauge(Level::memory_budget,
+                        [bytes = config_.limits.memory.count] { return static_cast<double>(bytes); });
         registry_.gauge(Level::disk_free, [this] {
             const auto bytes = shards_.files().free_bytes(config_.queue.path);
             return bytes ? static_cast<double>(*bytes) : 0.0;
@@ -357,7 +385,8 @@ int run_relay(RelayOptions options) {
     }
     runtime::block_service_signals();
     runtime::SystemClock clock;
-    auto shards = runtime::ShardSet::create(options.config.runtime.shards, clock, runtime::RingOptions{}, options.config.runtime.pin);
+    auto shards = runtime::ShardSet::create(options.config.runtime.shards, clock, runtime::RingOptions{},
+                                            options.config.runtime.pin);
     if (!shards) {
         say_error(shards.error().text);
         return exit_unavailable;

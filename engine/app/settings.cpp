@@ -39,7 +39,8 @@ inbound::Options inbound_options(const Config& config) {
     out.limits.pressure_timeout = limits.pressure_timeout;
     out.limits.data_timeout = limits.data_timeout;
     out.limits.minimum_rate = limits.minimum_rate.count;
-    for (const auto& listener : config.listeners) out.listeners.push_back({listener.address, listener.relay_from});
+    for (const auto& listener : config.listeners)
+        out.listeners.push_back({listener.address, listener.relay_from});
     return out;
 }
 

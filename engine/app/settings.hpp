@@ -14,10 +14,11 @@ namespace angarium::app {
 
 // How the one memory budget is shared out, in bytes.
 struct MemoryShares {
-    std::size_t bodies;   // half: bodies on their way in and waiting to be sent
-    std::size_t store;    // a quarter: RocksDB's cache, memtables and table readers
-    std::size_t young;    // an eighth: the young table
-    std::size_t windows;  // a sixteenth: ready deliveries without their bodies; the rest is for connections and buffers
+    std::size_t bodies;  // half: bodies on their way in and waiting to be sent
+    std::size_t store;   // a quarter: RocksDB's cache, memtables and table readers
+    std::size_t young;   // an eighth: the young table
+    std::size_t
+        windows;  // a sixteenth: ready deliveries without their bodies; the rest is for connections and buffers
 };
 MemoryShares memory_shares(const Config& config);
 

@@ -18,7 +18,9 @@ constexpr std::uint64_t segment = 8u << 20, journal_key = 7;
 // Writes groups of one record each, one 4 KiB block a group.
 class Journals {
   public:
-    Journals() : buffer_(static_cast<std::byte*>(std::aligned_alloc(group_alignment, max_group_bytes)), &std::free) {}
+    Journals()
+        : buffer_(static_cast<std::byte*>(std::aligned_alloc(group_alignment, max_group_bytes)), &std::free) {
+    }
 
     void make(const std::string& name) {
         std::ofstream file(place.path(name), std::ios::binary);
@@ -52,7 +54,8 @@ class Journals {
         source.repair = repair;
         source.warn = [](const std::string&) {};
         runtime::KernelFileSystem files;
-        return read_journal(files, source, segment, [&](const RecordView& view) { seen.emplace_back(view.payload); });
+        return read_journal(files, source, segment,
+                            [&](const RecordView& view) { seen.emplace_back(view.payload); });
     }
 
     TestPlace place;
@@ -92,7 +95,8 @@ TEST(JournalReader, ATornLastGroupIsTheEnd) {
 TEST(JournalReader, DamageInTheMiddleIsRefused) {
     Journals journals;
     journals.make("0000.seg");
-    for (Lsn at = 0; at < 5; ++at) journals.write("0000.seg", at * 4096, std::string(1, static_cast<char>('a' + at)));
+    for (Lsn at = 0; at < 5; ++at)
+        journals.write("0000.seg", at * 4096, std::string(1, static_cast<char>('a' + at)));
     journals.damage("0000.seg", 2 * 4096 + 66);
     EXPECT_FALSE(journals.read(0));
     const auto end = journals.read(0, true);
@@ -103,7 +107,8 @@ TEST(JournalReader, DamageInTheMiddleIsRefused) {
 TEST(JournalReader, DamageInTheFirstGroupIsRefused) {
     Journals journals;
     journals.make("0000.seg");
-    for (Lsn at = 0; at < 3; ++at) journals.write("0000.seg", at * 4096, std::string(1, static_cast<char>('a' + at)));
+    for (Lsn at = 0; at < 3; ++at)
+        journals.write("0000.seg", at * 4096, std::string(1, static_cast<char>('a' + at)));
     journals.damage("0000.seg", 66);
     EXPECT_FALSE(journals.read(0));
     const auto end = journals.read(0, true);

@@ -31,7 +31,8 @@ TEST(QueueChild, Run) {
 }
 
 pid_t start_child(const std::string& path, unsigned shards, std::uint64_t seed) {
-    std::string setting = "ANGARIUM_QUEUE_CHILD=" + path + " " + std::to_string(shards) + " " + std::to_string(seed);
+    std::string setting =
+        "ANGARIUM_QUEUE_CHILD=" + path + " " + std::to_string(shards) + " " + std::to_string(seed);
     std::vector<char*> settings{setting.data()};
     for (char** at = environ; *at != nullptr; ++at) settings.push_back(*at);
     settings.push_back(nullptr);
@@ -39,7 +40,8 @@ pid_t start_child(const std::string& path, unsigned shards, std::uint64_t seed) 
     const pid_t pid = ::fork();
     if (pid == 0) {
         ::dup2(::open(output.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600), STDOUT_FILENO);
-        const char* arguments[] = {"queue-child", "--gtest_filter=QueueChild.Run", "--gtest_break_on_failure", nullptr};
+        const char* arguments[] = {"queue-child", "--gtest_filter=QueueChild.Run", "--gtest_break_on_failure",
+                                   nullptr};
         ::execve("/proc/self/exe", const_cast<char**>(arguments), settings.data());
         ::_exit(127);
     }
@@ -67,14 +69,16 @@ TEST_P(QueueCrash, WhatWasAcknowledgedEndsOnce) {
     for (unsigned round = 0; round < kills; ++round) {
         // Soon after the start, or when much has been retired and loaded again.
         const auto enough = size_of(place.path("events")) + 20'000 + random.below(400'000);
-        const auto child = start_child(place.path(), 1 + static_cast<unsigned>(random.below(3)), seed + round);
+        const auto child =
+            start_child(place.path(), 1 + static_cast<unsigned>(random.below(3)), seed + round);
         for (int looks = 0; looks < 400 && size_of(place.path("events")) < enough; ++looks)
             std::this_thread::sleep_for(std::chrono::milliseconds(10));
         std::this_thread::sleep_for(std::chrono::milliseconds(random.below(400)));
         ::kill(child, SIGKILL);
         int status = 0;
         ASSERT_EQ(::waitpid(child, &status, 0), child);
-        ASSERT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) << content(place.path("output")).substr(0, 4000);
+        ASSERT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)
+            << content(place.path("output")).substr(0, 4000);
     }
     Judge judge;
     Scenario scenario;
@@ -90,8 +94,10 @@ TEST_P(QueueCrash, WhatWasAcknowledgedEndsOnce) {
     std::map<LogJudge::Recipient, unsigned> attempts;
     std::istringstream events(content(place.path("events")));
     for (std::string kind, id, recipient; events >> kind >> id >> recipient;) {
-        if (kind == "A") accepted.insert({id, recipient});
-        else ++attempts[{id, recipient}];
+        if (kind == "A")
+            accepted.insert({id, recipient});
+        else
+            ++attempts[{id, recipient}];
     }
     EXPECT_GT(accepted.size(), 200u);
     EXPECT_EQ(LogJudge(place.path("log")).about(accepted), "");

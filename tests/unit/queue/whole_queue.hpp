@@ -55,8 +55,10 @@ class Judge {
         }
         say("E ", id, recipient);
         // The end may be heard before accepted() was: both count.
-        if (!open_.erase({id, recipient}) && !early_.insert({id, recipient}).second) twice_ += id.text() + " " + recipient + "\n";
-        if (twice_check_.insert({id, recipient}).second == false) twice_ += "again: " + id.text() + " " + recipient + "\n";
+        if (!open_.erase({id, recipient}) && !early_.insert({id, recipient}).second)
+            twice_ += id.text() + " " + recipient + "\n";
+        if (twice_check_.insert({id, recipient}).second == false)
+            twice_ += "again: " + id.text() + " " + recipient + "\n";
     }
     void body(const MessageId& id, const std::string& bytes) {
         const std::lock_guard lock(mutex_);
@@ -70,7 +72,8 @@ class Judge {
     }
     std::string story() {
         const std::lock_guard lock(mutex_);
-        std::string out = std::to_string(accepted_) + " accepted, " + std::to_string(open_.size()) + " open\n";
+        std::string out =
+            std::to_string(accepted_) + " accepted, " + std::to_string(open_.size()) + " open\n";
         std::size_t lines = 0;
         for (const auto& [id, recipient] : open_)
             if (++lines <= 5) out += "open: " + id.text() + " " + recipient + "\n";
@@ -105,7 +108,8 @@ class Judge {
 // `forbidden`.
 class DiceCarrier final : public Carrier {
   public:
-    DiceCarrier(runtime::Shard& shard, Outlet& outlet, Judge& judge, const std::atomic<bool>& healed, bool forbidden)
+    DiceCarrier(runtime::Shard& shard, Outlet& outlet, Judge& judge, const std::atomic<bool>& healed,
+                bool forbidden)
         : shard_(shard), outlet_(outlet), judge_(judge), healed_(healed), forbidden_(forbidden) {}
 
     void ready(ReadyQueue& destination) override {
@@ -123,7 +127,8 @@ class DiceCarrier final : public Carrier {
     Task<void> run() {
         co_await shard_.sleep(1ms);
         while (!ready_.empty() && !stopping_) {
-            auto* const destination = *std::next(ready_.begin(), static_cast<long>(shard_.random().below(ready_.size())));
+            auto* const destination =
+                *std::next(ready_.begin(), static_cast<long>(shard_.random().below(ready_.size())));
             if (!healed_ && destination->domain() == "d0.test") {
                 ready_.erase(destination);
                 outlet_.fail(*destination, Verdict::deferred, {0, {4, 4, 1}, "dead"});
@@ -142,8 +147,10 @@ class DiceCarrier final : public Carrier {
                 co_await shard_.sleep(1ms);
                 continue;
             }
-            if (shard_.random().below(4) == 0) gate_.hold(attempt(std::move(delivery), destination, 2ms));
-            else gate_.hold(attempt(std::move(delivery), destination, 0ms));
+            if (shard_.random().below(4) == 0)
+                gate_.hold(attempt(std::move(delivery), destination, 2ms));
+            else
+                gate_.hold(attempt(std::move(delivery), destination, 0ms));
             if (shard_.random().below(16) == 0) co_await shard_.sleep(1ms);
         }
         running_ = false;
@@ -155,8 +162,10 @@ class DiceCarrier final : public Carrier {
         bool whole = true;
         for (std::uint32_t part = 0; part < delivery->facts.parts; ++part) {
             const auto block = co_await outlet_.fetch(*delivery, part);
-            if (!block) whole = false;
-            else body += (*block)->bytes();
+            if (!block)
+                whole = false;
+            else
+                body += (*block)->bytes();
         }
         auto& outcome = delivery->outcome;
         outcome.reasons = {{250, {2, 0, 0}, "ok"}, {451, {4, 2, 0}, "later"}, {550, {5, 1, 1}, "no"}};
@@ -165,12 +174,16 @@ class DiceCarrier final : public Carrier {
         EXPECT_EQ(body.size(), delivery->facts.size);
         if (whole && !bounce) {
             judge_.body(delivery->facts.id, body);
-            EXPECT_TRUE(body.ends_with("\r\n") && body.find_first_not_of(body[0]) == body.size() - 2) << "damaged";
+            EXPECT_TRUE(body.ends_with("\r\n") && body.find_first_not_of(body[0]) == body.size() - 2)
+                << "damaged";
         }
         for (std::size_t i = 0; i < delivery->facts.recipients.size(); ++i) {
             const auto dice = whole ? shard_.random().below(healed_ ? 20 : 10) : 1;
-            const auto verdict = dice == 1 ? Verdict::deferred : dice == 2 ? Verdict::failed : Verdict::delivered;
-            outcome.results.push_back({static_cast<std::uint16_t>(i), verdict, static_cast<std::uint16_t>(verdict)});
+            const auto verdict = dice == 1   ? Verdict::deferred
+                                 : dice == 2 ? Verdict::failed
+                                             : Verdict::delivered;
+            outcome.results.push_back(
+                {static_cast<std::uint16_t>(i), verdict, static_cast<std::uint16_t>(verdict)});
             if (verdict != Verdict::deferred)
                 judge_.ended(delivery->facts.id, delivery->facts.recipients[i].mailbox.text(), bounce);
             outcome.remote_accepted |= verdict == Verdict::delivered;
@@ -203,11 +216,11 @@ struct Meeting {
 struct Scenario {
     unsigned shards = 1;
     std::uint64_t seed = 0;
-    unsigned messages = 100;    // of each of eight clients on each shard
-    bool heal = false;          // d0.test lives
-    bool forbidden = false;     // d1.test fails for good
-    bool until_empty = false;   // else until the judge has heard of every end
-    Duration patience = 60s;    // when to stop at the latest
+    unsigned messages = 100;   // of each of eight clients on each shard
+    bool heal = false;         // d0.test lives
+    bool forbidden = false;    // d1.test fails for good
+    bool until_empty = false;  // else until the judge has heard of every end
+    Duration patience = 60s;   // when to stop at the latest
     Duration lifetime = 1h;
     std::size_t window = 16, in_all = 48;
     std::size_t young = 1'000'000;
@@ -217,7 +230,8 @@ struct Scenario {
 // One start of the queue, from open to close.
 class Start {
   public:
-    Start(const std::string& path, const Scenario& scenario, Judge& judge) : Start(path, scenario, scenario.shards, judge) {}
+    Start(const std::string& path, const Scenario& scenario, Judge& judge)
+        : Start(path, scenario, scenario.shards, judge) {}
 
     void go() {
         set_->run([this](RingShard& shard) { return main(shard); });
@@ -227,10 +241,22 @@ class Start {
 
   private:
     Start(const std::string& path, const Scenario& scenario, unsigned shards, Judge& judge)
-        : scenario_(scenario), seed_(scenario.seed), judge_(judge), messages_(scenario.messages), healed_(scenario.heal),
-          patience_(scenario.patience), empty_(shards), registry_(shards),
-          appliers_(runtime::make_thread_workers(1, "w")), readers_(runtime::make_thread_workers(2, "r")), prepared_(shards),
-          started_(shards), fed_(shards), stopped_(shards), closed_(shards), ended_(shards) {
+        : scenario_(scenario),
+          seed_(scenario.seed),
+          judge_(judge),
+          messages_(scenario.messages),
+          healed_(scenario.heal),
+          patience_(scenario.patience),
+          empty_(shards),
+          registry_(shards),
+          appliers_(runtime::make_thread_workers(1, "w")),
+          readers_(runtime::make_thread_workers(2, "r")),
+          prepared_(shards),
+          started_(shards),
+          fed_(shards),
+          stopped_(shards),
+          closed_(shards),
+          ended_(shards) {
         auto set = runtime::ShardSet::create(shards, clock_, {}, false);
         EXPECT_TRUE(set) << set.error().text;
         set_ = std::move(*set);
@@ -252,7 +278,8 @@ class Start {
         options.window.in_all = shards * scenario.in_all;
         options.young_messages = scenario.young;
         options.alarm = [](std::string text) { ADD_FAILURE() << text; };
-        auto queues = QueueSet::open(options, shards, set_->files(), std::move(*opened), *appliers_, *readers_, registry_);
+        auto queues = QueueSet::open(options, shards, set_->files(), std::move(*opened), *appliers_,
+                                     *readers_, registry_);
         EXPECT_TRUE(queues) << queues.error().text;
         queues_ = std::move(*queues);
     }
@@ -270,7 +297,8 @@ class Start {
         co_await started_.meet(shard);
         queues_->begin(shard);
         runtime::Gate clients;
-        for (unsigned client = 0; client < 8; ++client) clients.hold(feed(shard, queue.intake(), seed_ * 100 + client));
+        for (unsigned client = 0; client < 8; ++client)
+            clients.hold(feed(shard, queue.intake(), seed_ * 100 + client));
         co_await clients.closed();
         co_await fed_.meet(shard);
         const auto deadline = shard.now() + patience_;
@@ -302,7 +330,9 @@ class Start {
         Random random(seed + index(shard.id()) * 1000);
         for (unsigned n = 0; n < messages_; ++n) {
             const auto dice = random.below(40);
-            const std::size_t size = dice == 0 ? scenario_.longest : dice < 4 ? 100'000 : 200 + random.below(4000);
+            const std::size_t size = dice == 0  ? scenario_.longest
+                                     : dice < 4 ? 100'000
+                                                : 200 + random.below(4000);
             auto incoming = intake.open(size);
             if (!incoming) {
                 co_await shard.sleep(5ms);
@@ -321,7 +351,8 @@ class Start {
             std::vector<std::string> recipients;
             const auto count = 1 + random.below(4);
             for (std::uint64_t i = 0; i < count; ++i) {
-                recipients.push_back("r" + std::to_string(i) + "@d" + std::to_string(random.below(domains)) + ".test");
+                recipients.push_back("r" + std::to_string(i) + "@d" + std::to_string(random.below(domains)) +
+                                     ".test");
                 envelope.recipients.push_back({*smtp::Mailbox::parse(recipients.back()), {}, {}});
             }
             if (refused || random.below(30) == 0) continue;  // the client goes away
