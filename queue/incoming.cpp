@@ -67,9 +67,10 @@ class PartRecordEntry final : public AwaitedRecord {
 }  // namespace
 
 runtime::Task<IoResult<Extent>> append_part(Journal& journal, const MessageId& id, std::uint32_t part,
-                                            std::string_view bytes, std::function<void(Extent)> settle) {
+                                            std::string_view bytes, Precedence precedence,
+                                            std::function<void(Extent)> settle) {
     PartRecordEntry entry(id, part, bytes, std::move(settle));
-    journal.append(entry, Precedence::accept);
+    journal.append(entry, precedence);
     if (!co_await entry) co_return std::unexpected(IoError::failed);
     co_return entry.extent();
 }
@@ -133,8 +134,9 @@ runtime::Task<std::expected<void, Refusal>> IncomingMessage::room() {
 }
 
 runtime::Task<std::expected<void, Refusal>> IncomingMessage::write_part(std::size_t bytes) {
-    if (origin_.slow()) {
-        const auto room = co_await origin_.wait_for_room();
+    const auto until = origin_.shard_.now() + Origin::patience;
+    while (origin_.slow()) {
+        const auto room = co_await origin_.wait_for_room(until);
         if (!room) co_return std::unexpected(room.error());
     }
     if (origin_.journal_.failed()) co_return std::unexpected(Refusal::journal_failed);
@@ -144,7 +146,7 @@ runtime::Task<std::expected<void, Refusal>> IncomingMessage::write_part(std::siz
     parts_.emplace_back();  // its place in the order, before anything can wait
     const std::string_view piece = std::string_view(buffer_).substr(0, bytes);
     std::function<void(Extent)> settle = [this, place](Extent extent) { parts_[place] = extent; };
-    const auto written = co_await append_part(origin_.journal_, id_, part, piece, std::move(settle));
+    const auto written = co_await append_part(origin_.journal_, id_, part, piece, Precedence::accept, std::move(settle));
     if (!written) co_return std::unexpected(Refusal::journal_failed);
     origin_.room_again();
     buffer_.erase(0, bytes);
@@ -156,10 +158,6 @@ void IncomingMessage::parts_moved() {
 }
 
 runtime::Task<std::expected<Durable, Refusal>> IncomingMessage::commit(smtp::Envelope envelope, Trace trace) {
-    if (origin_.slow()) {
-        const auto room = co_await origin_.wait_for_room();
-        if (!room) co_return std::unexpected(room.error());
-    }
     AcceptRecord record;
     record.id = id_;
     record.envelope = std::move(envelope);
@@ -175,7 +173,15 @@ runtime::Task<std::expected<Durable, Refusal>> IncomingMessage::commit(smtp::Env
         }
         if (probe.size() > max_group_bytes / 2) co_return std::unexpected(Refusal::storage);
     }
-    while (moving_ != 0) co_await moved_.wait();
+    const auto until = origin_.shard_.now() + Origin::patience;
+    while (moving_ != 0 || origin_.slow()) {  // both hold in the step that appends
+        if (moving_ != 0) {
+            co_await moved_.wait();
+            continue;
+        }
+        const auto room = co_await origin_.wait_for_room(until);
+        if (!room) co_return std::unexpected(room.error());
+    }
     committing_ = true;  // from here on the parts stay where they are
     record.parts = parts_;
     origin_.bodies_->credit(std::exchange(charged_, 0));

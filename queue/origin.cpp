@@ -70,9 +70,9 @@ std::expected<std::unique_ptr<Incoming>, Refusal> Origin::open(std::uint64_t dec
 bool Origin::slow() const { return journal_.free_bytes() < limits_.slow_below + journal_.waiting_bytes(); }
 
 // Under pressure the 250 waits for the store: intake slows down instead of failing, up to a limit that clients bear.
-runtime::Task<std::expected<void, Refusal>> Origin::wait_for_room() {
-    constexpr Duration look = 1s, patience = 60s;
-    const auto until = shard_.now() + patience;
+// Whoever has waited looks again in the step that appends: others may have taken the room.
+runtime::Task<std::expected<void, Refusal>> Origin::wait_for_room(MonoTime until) {
+    constexpr Duration look = 1s;
     while (slow()) {
         if (journal_.failed()) co_return std::unexpected(Refusal::journal_failed);
         if (stopping_) co_return std::unexpected(Refusal::shutting_down);

@@ -84,11 +84,13 @@ class Origin final : public Intake {
         friend bool operator>(const Alarm& a, const Alarm& b) { return a.due > b.due; }
     };
 
-    // intake: the accept record is durable.
+    // intake
+    static constexpr Duration patience = 60s;  // how long a commit waits for journal room
+    // The accept record is durable.
     void accepted(const AcceptRecord& record, Extent accept, std::vector<Extent> parts, BlockRef body);
     bool bodies_fit() const;
     bool slow() const;  // a 250 should wait
-    runtime::Task<std::expected<void, Refusal>> wait_for_room();
+    runtime::Task<std::expected<void, Refusal>> wait_for_room(MonoTime until);
     void room_again();
 
     // lending
