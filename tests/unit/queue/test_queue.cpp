@@ -87,6 +87,25 @@ TEST(QueueEnds, AFullTableIsRetired) {
     EXPECT_GT(start.total(metrics::Count::messages_retired), 0u);
 }
 
+// Many clients commit at once whenever there is room, while the parts of a slow message must be moved out of retire's way.
+TEST(QueueEnds, AFullJournalGoesOn) {
+    TestPlace place;
+    Judge judge;
+    Scenario scenario;
+    scenario.shards = 1;
+    scenario.seed = 80;
+    scenario.clients = 200;
+    scenario.messages = 4;
+    scenario.body_memory = 128u << 20;
+    scenario.bulk = true;
+    scenario.until_empty = true;
+    scenario.heal = true;
+    Start start(place.path(), scenario, judge);
+    start.go();
+    EXPECT_EQ(LogJudge(place.path("log")).about(judge.recipients()), "");
+    EXPECT_GT(start.total(metrics::Count::messages_retired), 0u);
+}
+
 // Few places for many destinations: all get their turn, and the limit holds.
 TEST(QueueEnds, AShardsWindowsAreBounded) {
     TestPlace place;

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -225,6 +226,10 @@ struct Scenario {
     std::size_t window = 16, in_all = 48;
     std::size_t young = 1'000'000;
     std::size_t longest = 700'000;  // bytes of the largest bodies
+    unsigned clients = 8;           // on each shard
+    std::size_t body_memory = 4u << 20;
+    bool bulk = false;        // bodies of 200 KB; and a large one that comes in so slowly that its parts get in the way
+    unsigned exit_on_alarm = 0;  // leave the process with this status a while after an alarm
 };
 
 // One start of the queue, from open to close.
@@ -271,13 +276,16 @@ class Start {
         options.hostname = "relay.test";
         options.journal_bytes = shards * (32u << 20);
         options.segment_bytes = 8u << 20;
-        options.body_memory = 4u << 20;
+        options.body_memory = scenario.body_memory;
         options.retry = {20ms, 1.5, 100ms, 0.2, scenario.lifetime};
         options.window.per_destination = scenario.window;
         options.window.probe = 2;
         options.window.in_all = shards * scenario.in_all;
         options.young_messages = scenario.young;
-        options.alarm = [](std::string text) { ADD_FAILURE() << text; };
+        options.alarm = [this](std::string text) {
+            if (scenario_.exit_on_alarm == 0) ADD_FAILURE() << text;
+            alarmed_ = true;
+        };
         auto queues = QueueSet::open(options, shards, set_->files(), std::move(*opened), *appliers_,
                                      *readers_, registry_);
         EXPECT_TRUE(queues) << queues.error().text;
@@ -297,8 +305,10 @@ class Start {
         co_await started_.meet(shard);
         queues_->begin(shard);
         runtime::Gate clients;
-        for (unsigned client = 0; client < 8; ++client)
+        for (unsigned client = 0; client < scenario_.clients; ++client)
             clients.hold(feed(shard, queue.intake(), seed_ * 100 + client));
+        if (scenario_.bulk) clients.hold(feed_slowly(shard, queue.intake()));
+        if (scenario_.exit_on_alarm != 0) shard.gate().hold(leave_after_alarm(shard));
         co_await clients.closed();
         co_await fed_.meet(shard);
         const auto deadline = shard.now() + patience_;
@@ -330,7 +340,8 @@ class Start {
         Random random(seed + index(shard.id()) * 1000);
         for (unsigned n = 0; n < messages_; ++n) {
             const auto dice = random.below(40);
-            const std::size_t size = dice == 0  ? scenario_.longest
+            const std::size_t size = scenario_.bulk ? 200'000
+                                     : dice == 0  ? scenario_.longest
                                      : dice < 4 ? 100'000
                                                 : 200 + random.below(4000);
             auto incoming = intake.open(size);
@@ -362,6 +373,36 @@ class Start {
         }
     }
 
+    // A megabyte, a part at a time.
+    Task<void> feed_slowly(RingShard& shard, Intake& intake) {
+        auto incoming = intake.open(1 << 20);
+        if (!incoming) {
+            ADD_FAILURE() << "refused";
+            co_return;
+        }
+        for (int part = 0; part < 4; ++part) {
+            if (!(*incoming)->push(std::string(part_size, 'x'))) {
+                const auto room = co_await (*incoming)->room();
+                EXPECT_TRUE(room);
+            }
+            co_await shard.sleep(500ms);
+        }
+        (*incoming)->push("\r\n");
+        smtp::Envelope envelope;
+        envelope.sender = smtp::ReversePath(*smtp::Mailbox::parse("jack@sender.test"));
+        envelope.recipients.push_back({*smtp::Mailbox::parse("slow@d5.test"), {}, {}});
+        Trace trace{"127.0.0.1:1", "client", "ESMTP"};
+        const auto durable = co_await (*incoming)->commit(std::move(envelope), std::move(trace));
+        EXPECT_TRUE(durable);
+        if (durable) judge_.accepted(durable->id(), {"slow@d5.test"}, std::string(1 << 20, 'x') + "\r\n");
+    }
+
+    Task<void> leave_after_alarm(RingShard& shard) {
+        while (!alarmed_) co_await shard.sleep(1ms);
+        co_await shard.sleep(200ms);  // whoever gets an answer now gets the wrong one
+        std::_Exit(static_cast<int>(scenario_.exit_on_alarm));
+    }
+
     const Scenario scenario_;
     const std::uint64_t seed_;
     Judge& judge_;
@@ -369,6 +410,7 @@ class Start {
     std::atomic<bool> healed_;
     const Duration patience_;
     std::vector<std::atomic<bool>> empty_;
+    std::atomic<bool> alarmed_ = false;
     std::atomic<std::size_t> most_held_ = 0;  // roughly: of any shard, now and then
     runtime::SystemClock clock_;
     metrics::Registry registry_;
