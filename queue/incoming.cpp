@@ -146,7 +146,8 @@ runtime::Task<std::expected<void, Refusal>> IncomingMessage::write_part(std::siz
     parts_.emplace_back();  // its place in the order, before anything can wait
     const std::string_view piece = std::string_view(buffer_).substr(0, bytes);
     std::function<void(Extent)> settle = [this, place](Extent extent) { parts_[place] = extent; };
-    const auto written = co_await append_part(origin_.journal_, id_, part, piece, Precedence::accept, std::move(settle));
+    const auto written =
+        co_await append_part(origin_.journal_, id_, part, piece, Precedence::accept, std::move(settle));
     if (!written) co_return std::unexpected(Refusal::journal_failed);
     origin_.room_again();
     buffer_.erase(0, bytes);

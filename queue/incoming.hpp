@@ -50,7 +50,7 @@ class IncomingMessage final : public Incoming {
 // Appends a part to the journal and waits until it is durable. `settle`, if given, hears where it lies in the step that makes it
 // durable, before anything else can happen.
 runtime::Task<IoResult<Extent>> append_part(Journal& journal, const MessageId& id, std::uint32_t part,
-                                            std::string_view bytes,
-                                            Precedence precedence, std::function<void(Extent)> settle);
+                                            std::string_view bytes, Precedence precedence,
+                                            std::function<void(Extent)> settle);
 
 }  // namespace angarium::queue

@@ -252,7 +252,8 @@ runtime::Task<bool> Origin::carry_forward(Lsn end) {
         IoResult<Extent> extent = std::unexpected(IoError::failed);
         // Before what is accepted: that may be waiting for the room that we make.
         if (record)
-            extent = co_await append_part(journal_, id, record->part, record->bytes, Precedence::settle, nullptr);
+            extent =
+                co_await append_part(journal_, id, record->part, record->bytes, Precedence::settle, nullptr);
         for (auto* message : large_) {  // unless its client has gone meanwhile
             if (message->id() != id) continue;
             if (extent) message->parts()[part] = *extent;

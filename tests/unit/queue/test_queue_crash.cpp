@@ -44,9 +44,8 @@ TEST(QueueChild, Run) {
 }
 
 pid_t start_child(const std::string& path, unsigned shards, std::uint64_t seed, bool disk_fails = false) {
-    std::string setting =
-        "ANGARIUM_QUEUE_CHILD=" + path + " " + std::to_string(shards) + " " + std::to_string(seed) +
-                          (disk_fails ? " 1" : " 0");
+    std::string setting = "ANGARIUM_QUEUE_CHILD=" + path + " " + std::to_string(shards) + " " +
+                          std::to_string(seed) + (disk_fails ? " 1" : " 0");
     std::vector<char*> settings{setting.data()};
     for (char** at = environ; *at != nullptr; ++at) settings.push_back(*at);
     settings.push_back(nullptr);
@@ -133,7 +132,8 @@ TEST_P(QueueCrash, AFailedJournalAcknowledgesNothing) {
     const auto child = start_child(place.path(), 1 + static_cast<unsigned>(GetParam() % 2), GetParam(), true);
     int status = 0;
     ASSERT_EQ(::waitpid(child, &status, 0), child);
-    ASSERT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 7) << content(place.path("output")).substr(0, 4000);
+    ASSERT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 7)
+        << content(place.path("output")).substr(0, 4000);
     finish(place, 2, GetParam() + 1);
 }
 

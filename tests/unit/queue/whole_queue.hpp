@@ -228,7 +228,8 @@ struct Scenario {
     std::size_t longest = 700'000;  // bytes of the largest bodies
     unsigned clients = 8;           // on each shard
     std::size_t body_memory = 4u << 20;
-    bool bulk = false;        // bodies of 200 KB; and a large one that comes in so slowly that its parts get in the way
+    bool bulk =
+        false;  // bodies of 200 KB; and a large one that comes in so slowly that its parts get in the way
     unsigned exit_on_alarm = 0;  // leave the process with this status a while after an alarm
 };
 
@@ -341,9 +342,9 @@ class Start {
         for (unsigned n = 0; n < messages_; ++n) {
             const auto dice = random.below(40);
             const std::size_t size = scenario_.bulk ? 200'000
-                                     : dice == 0  ? scenario_.longest
-                                     : dice < 4 ? 100'000
-                                                : 200 + random.below(4000);
+                                     : dice == 0    ? scenario_.longest
+                                     : dice < 4     ? 100'000
+                                                    : 200 + random.below(4000);
             auto incoming = intake.open(size);
             if (!incoming) {
                 co_await shard.sleep(5ms);
