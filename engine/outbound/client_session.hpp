@@ -107,6 +107,7 @@ class ClientSession {
     // The ways of a transaction.
     runtime::Task<void> admit(Content& content);
     void append_reset();
+    void begin_envelope();
     runtime::Task<void> in_one_flight(queue::BlockRef body);
     runtime::Task<void> envelope_first();
     runtime::Task<void> one_by_one(bool with_data);

@@ -52,8 +52,8 @@ void ClientSession::append_reset() {
     expect(Stage::rset);
 }
 
-// MAIL, RCPT.. and DATA; or, with a body, BDAT LAST and the body itself.
-Task<void> ClientSession::in_one_flight(queue::BlockRef body) {
+// Begins a flight with MAIL and RCPT.., behind a RSET where one is due.
+void ClientSession::begin_envelope() {
     begin_flight();
     commands_.clear();
     append_reset();
@@ -63,6 +63,11 @@ Task<void> ClientSession::in_one_flight(queue::BlockRef body) {
         transaction_->append_rcpt(commands_, i);
         expect(Stage::rcpt, static_cast<std::uint16_t>(i));
     }
+}
+
+// MAIL, RCPT.. and DATA; or, with a body, BDAT LAST and the body itself.
+Task<void> ClientSession::in_one_flight(queue::BlockRef body) {
+    begin_envelope();
     if (body) {
         begin_chunk(body->bytes(), true);
     } else {
@@ -74,15 +79,7 @@ Task<void> ClientSession::in_one_flight(queue::BlockRef body) {
 }
 
 Task<void> ClientSession::envelope_first() {
-    begin_flight();
-    commands_.clear();
-    append_reset();
-    transaction_->append_mail(commands_);
-    expect(Stage::mail);
-    for (std::size_t i = 0; i < transaction_->recipients(); ++i) {
-        transaction_->append_rcpt(commands_, i);
-        expect(Stage::rcpt, static_cast<std::uint16_t>(i));
-    }
+    begin_envelope();
     pieces_.push_back(commands_);
     co_await flight();
 }

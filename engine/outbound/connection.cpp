@@ -247,7 +247,7 @@ Task<void> Connection::carry(std::unique_ptr<queue::Delivery> delivery,
         if (fetched) first = *fetched;
     }
     if (first) {
-        const bool attempted = co_await carry_content(std::move(first));
+        const bool attempted = co_await carry_content(std::move(first), *whose);
         if (!attempted) co_return;
     } else {
         attempt_.end_rest(judge(Obstacle::body_unreadable));
@@ -256,20 +256,20 @@ Task<void> Connection::carry(std::unique_ptr<queue::Delivery> delivery,
 }
 
 // False: the delivery was put back. Else every recipient has ended.
-Task<bool> Connection::carry_content(queue::BlockRef first) {
+Task<bool> Connection::carry_content(queue::BlockRef first, DestinationState& whose) {
     Content content{context_.outlet, attempt_.delivery(), std::move(first), &context_.in_doubt};
-    const bool attempted = co_await carry_over_sessions(content);
+    const bool attempted = co_await carry_over_sessions(content, whose);
     // What the peer took stays in doubt until it is on record: Dispatcher::recorded.
     if (content.admitted && !(attempted && attempt_.outcome().remote_accepted)) context_.in_doubt.leave();
     co_return attempted;
 }
 
-Task<bool> Connection::carry_over_sessions(Content& content) {
+Task<bool> Connection::carry_over_sessions(Content& content, DestinationState& whose) {
     tried_.assign(1, address_.endpoint);
     for (unsigned sessions = 1;; ++sessions) {
         co_await run_transactions(content);
         if (put_back_if_untried()) co_return false;
-        if (!session_->usable()) note_loss();
+        if (!session_->usable()) note_loss(whose);
         if (sessions > 1 && attempt_.hopeful()) site_.second_try_failed();
         // What the first deferred the second took: new connections go there for a while.
         if (sessions > 1 && attempt_.outcome().remote_accepted)
@@ -307,14 +307,14 @@ bool Connection::put_back_if_untried() {
 
 // The session broke in the attempt's hands. A refusal that came while the content was being sent ends a session without
 // a loss: then only recipients of later transactions are open.
-void Connection::note_loss() {
+void Connection::note_loss(DestinationState& whose) {
     const Judgement loss = session_->loss() ? *session_->loss() : judge(Stage::mail, Fault::disconnected);
     attempt_.end_rest(loss);
     if (!session_->loss() || loss.ours) return;
     context_.metrics.add(loss.silent ? Count::outbound_failed_timeout : Count::outbound_failed_lost);
     const bool fruitless = !answered_ && session_->transactions() <= 1;
     if (fruitless) context_.addresses.failed(address_.endpoint, context_.shard.now());
-    site_.session_lost(loss, fruitless);
+    site_.session_lost(loss, fruitless, whose);
 }
 
 // From an exchanger that let the delivery down to the next one. False: there is none, or none could be reached.
@@ -334,6 +334,7 @@ void Connection::settle(DestinationState& whose) {
     outcome.host = address_.host;
     outcome.peer = peer_;
     outcome.connect_us = std::exchange(connect_us_, 0);
+    if (answered_) whose.strikes = 0;
     if (answered_ && whose.queue != nullptr) context_.outlet.reached(*whose.queue);
     auto delivery = attempt_.finish(context_.shard.now());
     context_.metrics.observe(Spread::attempt_time, std::chrono::microseconds(delivery->outcome.attempt_us));

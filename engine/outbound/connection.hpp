@@ -52,11 +52,11 @@ class Connection {
 
     runtime::Task<void> carry(std::unique_ptr<queue::Delivery> delivery,
                               std::shared_ptr<DestinationState> whose);
-    runtime::Task<bool> carry_content(queue::BlockRef first);
-    runtime::Task<bool> carry_over_sessions(Content& content);
+    runtime::Task<bool> carry_content(queue::BlockRef first, DestinationState& whose);
+    runtime::Task<bool> carry_over_sessions(Content& content, DestinationState& whose);
     runtime::Task<void> run_transactions(Content& content);
     bool put_back_if_untried();
-    void note_loss();
+    void note_loss(DestinationState& whose);
     runtime::Task<bool> move_on();
     void settle(DestinationState& whose);
     ReuseKey key_of(const Endpoint& endpoint) const;

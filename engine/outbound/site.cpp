@@ -208,6 +208,7 @@ void Site::session_ready() {
 
 void Site::transaction_finished(bool growth) {
     strikes_ = 0;
+    striker_ = nullptr;
     if (!proven_) set_proven(true);
     if (growth) context_.desk.worked(name_);
 }
@@ -225,12 +226,22 @@ void Site::open_failed(const Judgement& judgement) {
         hold_back_until_ = context_.shard.now() + hold_back;
 }
 
-void Site::session_lost(const Judgement& judgement, bool fruitless) {
+// A server that hangs up again and again on the mail of one destination says something about that mail: it waits, and its
+// neighbours go on. Where it hangs up on one after the other, or where there are no neighbours, it is the site.
+void Site::session_lost(const Judgement& judgement, bool fruitless, DestinationState& whose) {
     if (!fruitless || judgement.ours) return;
     context_.desk.failed(name_);
-    ++strikes_;
-    // As many as there are connections: a run of bad luck over many is no verdict on the site.
-    if (strikes_ >= std::max(context_.options.strikes, connections_)) unreachable(judgement);
+    if (whose.queue == nullptr) return;  // it waits already; this session was open besides
+    // As many as there are connections: a run of bad luck over many is no verdict.
+    const unsigned enough = std::max(context_.options.strikes, connections_);
+    const bool has_neighbours = destinations_ > 1;
+    if (has_neighbours && ++whose.strikes >= enough) {
+        whose.strikes = 0;
+        fail(whose, judgement);
+    }
+    if (has_neighbours && striker_ == &whose) return;
+    striker_ = &whose;
+    if (++strikes_ >= enough) unreachable(judgement);
 }
 
 bool Site::second_try_helps() const { return context_.shard.now() >= no_second_try_until_; }
@@ -256,6 +267,7 @@ void Site::set_proven(bool proven) {
 void Site::unreachable(const Judgement& judgement) {
     opened_ = false;
     strikes_ = 0;
+    striker_ = nullptr;
     set_proven(false);
     rest_until_ = context_.shard.now() + context_.options.site_rest;
     rest_reason_ = judgement;
@@ -269,11 +281,13 @@ void Site::fail_all(const Judgement& judgement) {
         all.push_back(destination.shared_from_this());
         return true;
     });
-    for (const auto& destination : all) {
-        if (destination->queue == nullptr) continue;
-        destination->turn.leave();
-        context_.outlet.fail(*destination->queue, judgement.verdict, judgement.reason);
-    }
+    for (const auto& destination : all) fail(*destination, judgement);
+}
+
+void Site::fail(DestinationState& destination, const Judgement& judgement) {
+    if (destination.queue == nullptr) return;  // gone
+    destination.turn.leave();
+    context_.outlet.fail(*destination.queue, judgement.verdict, judgement.reason);
 }
 
 }  // namespace angarium::outbound

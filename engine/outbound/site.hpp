@@ -32,6 +32,7 @@ struct DestinationState : std::enable_shared_from_this<DestinationState> {
     Site* site = nullptr;
     MonoTime resolved_at{};
     bool resolving = false;
+    unsigned strikes = 0;  // sessions in a row that broke on its mail without a finished transaction
     std::shared_ptr<DestinationState> self;  // until it is gone
     Link<DestinationState> known;            // to the dispatcher
     Link<DestinationState> turn;             // in the round robin of its site
@@ -85,8 +86,8 @@ class Site final : public SlotHolder {
     void transaction_finished(bool growth);
     // No address took a connection.
     void open_failed(const Judgement& judgement);
-    // A session broke; `fruitless`: without one finished transaction.
-    void session_lost(const Judgement& judgement, bool fruitless);
+    // A session broke on this destination's mail; `fruitless`: without one finished transaction.
+    void session_lost(const Judgement& judgement, bool fruitless, DestinationState& whose);
     // Whether a second exchanger is worth trying for a delivery that the first deferred.
     bool second_try_helps() const;
     void second_try_failed();
@@ -103,6 +104,7 @@ class Site final : public SlotHolder {
     unsigned most_connections() const;
     unsigned wanted_connections(std::size_t mail) const;
     void unreachable(const Judgement& judgement);
+    void fail(DestinationState& destination, const Judgement& judgement);
     void fail_all(const Judgement& judgement);
     void set_proven(bool proven);
     bool holds_back() const;
@@ -123,9 +125,11 @@ class Site final : public SlotHolder {
     bool proven_ = false;
     bool recalled_ = false;
 
-    unsigned strikes_ = 0;        // sessions in a row without a finished transaction
-    MonoTime hold_back_until_{};  // no new connections before
-    MonoTime rest_until_{};       // unreachable
+    unsigned strikes_ =
+        0;  // sessions in a row without a finished transaction, each on another destination's mail
+    const DestinationState* striker_ = nullptr;  // the last one's; compared, never followed
+    MonoTime hold_back_until_{};                 // no new connections before
+    MonoTime rest_until_{};                      // unreachable
     Judgement rest_reason_;
     MonoTime no_second_try_until_{};
     MessageId put_back_;

@@ -1,9 +1,5 @@
 // The whole of outbound over a network of peers: reuse, limits, exchangers, backoff, draining.
-#include "engine/outbound/dispatcher.hpp"
-
-#include <gtest/gtest.h>
-
-#include "tests/unit/outbound/fakes.hpp"
+#include "tests/unit/outbound/dispatch.hpp"
 
 namespace angarium::outbound::test {
 namespace {
@@ -11,59 +7,6 @@ namespace {
 using metrics::Count;
 using metrics::Level;
 using queue::Verdict;
-
-class Dispatch : public testing::Test {
-  protected:
-    Dispatch() {
-        options.hostname = "relay.example";
-        names.set_mx("hill.com", {{10, "mx1.hill.com"}, {20, "mx2.hill.com"}});
-        names.set_a("mx1.hill.com", {"192.0.2.1"});
-        names.set_a("mx2.hill.com", {"192.0.2.2"});
-    }
-    ~Dispatch() override {
-        if (!dispatcher) return;
-        if (!drained) drain(0s);
-        for (const auto& [name, destination] : outlet.destinations) dispatcher->gone(*destination);
-        dispatcher.reset();
-        auto stopping = resolver.stop();
-        network.settle();
-        EXPECT_TRUE(stopping.done());
-        EXPECT_EQ(metrics.value(Level::outbound_open), 0);
-        EXPECT_EQ(metrics.value(Level::outbound_idle), 0);
-        EXPECT_EQ(metrics.value(Level::sites), 0);
-        for (const auto& peer : network.peers) EXPECT_TRUE(peer->wire().gone);
-    }
-    void start() {
-        slots = std::make_unique<SlotSet>(1, SlotLimits{options.site_start, options.site_most});
-        dispatcher = std::make_unique<Dispatcher>(shard, network, resolver, outlet, *slots, metrics, options);
-        outlet.carrier = dispatcher.get();
-    }
-    void drain(Duration patience) {
-        auto draining = dispatcher->drain(shard.now() + patience);
-        network.settle();
-        for (int i = 0; i < 100 && !draining.done(); ++i) network.pass(1s, 1s);
-        EXPECT_TRUE(draining.done());
-        drained = true;
-    }
-    void submit(const std::string& address, int times = 1) {
-        for (int i = 0; i < times; ++i)
-            outlet.submit(delivery({address}, "Subject: hi\r\n\r\nhello\r\n", shard.random()));
-    }
-    Behaviour& mx1() { return network.host("192.0.2.1:25"); }
-    Behaviour& mx2() { return network.host("192.0.2.2:25"); }
-    unsigned attempts(const std::string& at) { return network.attempts[endpoint(at)]; }
-
-    support::ManualShard shard;
-    FakeNetwork network{shard};
-    FakeNames names;
-    metrics::Sheet metrics;
-    dns::Resolver resolver{shard, names, metrics, dns::Options{}};
-    FakeOutlet outlet;
-    Options options;
-    std::unique_ptr<SlotSet> slots;
-    std::unique_ptr<Dispatcher> dispatcher;
-    bool drained = false;
-};
 
 TEST_F(Dispatch, DeliversByMxAndReusesTheConnection) {
     start();
@@ -283,52 +226,6 @@ TEST_F(Dispatch, NoSecondExchangerAfterAnUnknownEnd) {
     EXPECT_EQ(mx2().connections, 0u);
 }
 
-TEST_F(Dispatch, AnUnreachableSiteFailsAllItsDestinationsAtOnce) {
-    names.set_mx("small.com", {{10, "mx1.hill.com"}, {20, "mx2.hill.com"}});
-    start();
-    submit("jill@hill.com", 100);
-    submit("joe@small.com", 5);
-    network.settle();
-    ASSERT_EQ(outlet.failed.size(), 2u);
-    for (const auto& failed : outlet.failed) {
-        EXPECT_EQ(failed.verdict, Verdict::deferred);
-        EXPECT_EQ(failed.reason.status.text(), "4.4.1");
-    }
-    EXPECT_EQ(attempts("192.0.2.1:25"), 1u);
-    EXPECT_EQ(attempts("192.0.2.2:25"), 1u);
-    submit("jill@hill.com");  // within the rest: told at once
-    network.settle();
-    EXPECT_EQ(outlet.failed.size(), 3u);
-    EXPECT_EQ(attempts("192.0.2.1:25"), 1u);
-    network.pass(6s);
-    mx1();
-    submit("jill@hill.com");
-    network.settle();
-    EXPECT_EQ(outlet.delivered(), 1u) << "and comes back";
-}
-
-TEST_F(Dispatch, SessionsThatKeepBreakingMakeASiteUnreachable) {
-    names.set_mx("one.com", {{10, "mx1.hill.com"}});
-    mx1().answer = always("mail", "CLOSE");
-    start();
-    submit("joe@one.com", 50);
-    network.pass(1s);
-    EXPECT_EQ(outlet.failed.size(), 1u);
-    EXPECT_GE(outlet.settled.size(), 3u) << "three strikes";
-    EXPECT_LE(outlet.settled.size(), 5u) << "and those that were open besides";
-}
-
-TEST_F(Dispatch, AHostThatNeverTakesMailIsPermanentIfAllSaySo) {
-    mx1().answer = always("banner", "521 5.3.2 no mail here");
-    mx2().answer = always("banner", "521 5.3.2 no mail here");
-    start();
-    submit("jill@hill.com");
-    network.settle();
-    ASSERT_EQ(outlet.failed.size(), 1u);
-    EXPECT_EQ(outlet.failed[0].verdict, Verdict::failed);
-    EXPECT_EQ(outlet.failed[0].reason.status.text(), "5.3.2");
-}
-
 TEST_F(Dispatch, NamesThatDoNotResolve) {
     names.set_mx("null.com", {{0, ""}});
     dns::Answer servfail = dns::Answer::failed(dns::Failure::server_failed);
@@ -370,51 +267,6 @@ TEST_F(Dispatch, RoutesComeBeforeMx) {
     EXPECT_EQ(mx1().connections, 0u);
 }
 
-TEST_F(Dispatch, BlackHolesLeaveRoomForTheLiving) {
-    options.connections = 4;
-    for (int i = 0; i < 20; ++i) {
-        const std::string domain = "hole" + std::to_string(i) + ".com",
-                          address = "10.1.0." + std::to_string(i + 1);
-        names.set_mx(domain, {{10, "mx." + domain}});
-        names.set_a("mx." + domain, {address});
-        network.black_holes.push_back(endpoint(address + ":25"));
-    }
-    start();
-    for (int i = 0; i < 20; ++i) submit("a@hole" + std::to_string(i) + ".com", 10);
-    network.settle();
-    EXPECT_EQ(dispatcher->connections(), 2u) << "half of all";
-    mx1();
-    submit("jill@hill.com", 20);
-    network.settle();
-    EXPECT_EQ(outlet.delivered(), 0u) << "unproven itself, it waits for its turn";
-    network.pass(340s, 1s);
-    EXPECT_EQ(outlet.delivered(), 20u);
-    EXPECT_EQ(outlet.failed.size(), 20u);
-    network.pass(15s, 1s);
-    EXPECT_EQ(dispatcher->connections(), 0u);
-}
-
-TEST_F(Dispatch, AProvenSiteHasRoomBesideBlackHoles) {
-    options.connections = 4;
-    mx1();
-    start();
-    submit("jill@hill.com");
-    network.settle();
-    for (int i = 0; i < 20; ++i) {
-        const std::string domain = "hole" + std::to_string(i) + ".com",
-                          address = "10.1.0." + std::to_string(i + 1);
-        names.set_mx(domain, {{10, "mx." + domain}});
-        names.set_a("mx." + domain, {address});
-        network.black_holes.push_back(endpoint(address + ":25"));
-        submit("a@" + domain, 10);
-    }
-    network.settle();
-    EXPECT_EQ(dispatcher->connections(), 3u);
-    submit("jill@hill.com", 50);
-    network.settle();
-    EXPECT_EQ(outlet.delivered(), 51u);
-}
-
 TEST_F(Dispatch, AFullBudgetTakesIdleConnectionsBack) {
     options.connections = 2;
     for (const std::string domain : {"a.com", "b.com", "c.com"}) {
@@ -433,20 +285,6 @@ TEST_F(Dispatch, AFullBudgetTakesIdleConnectionsBack) {
     network.settle();
     EXPECT_EQ(outlet.delivered(), 3u);
     EXPECT_EQ(dispatcher->connections(), 2u);
-}
-
-TEST_F(Dispatch, AServersOwnConnectionLimitIsFound) {
-    mx1().answer = [this](std::string_view what, std::string_view) {
-        return what == "banner" && mx1().open > 2 ? std::string("CLOSE 421 4.7.0 too many connections") : "";
-    };
-    names.set_mx("one.com", {{10, "mx1.hill.com"}});
-    start();
-    submit("joe@one.com", 500);
-    network.settle();
-    network.pass(5s);
-    EXPECT_EQ(outlet.delivered(), 500u);
-    EXPECT_TRUE(outlet.failed.empty());
-    EXPECT_LT(mx1().connections, 12u) << "it is not hammered";
 }
 
 TEST_F(Dispatch, WaitsWhileAttemptsMayNotStart) {
