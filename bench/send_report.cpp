@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "bench/report.hpp"
 #include "bench/text.hpp"
 
 namespace angarium::bench {
@@ -10,27 +11,15 @@ namespace {
 
 using nlohmann::ordered_json;
 
-double cpu_microseconds(const SendSummary& summary) {
-    return ratio(summary.cpu.total() * 1e6, static_cast<double>(summary.messages));
-}
-
-ordered_json latency_json(const Histogram& histogram) {
-    ordered_json out;
-    out["count"] = histogram.count();
-    out["mean"] = histogram.mean() / 1e9;
-    for (const auto& [name, percent] :
-         {std::pair{"p50", 50.0}, {"p90", 90.0}, {"p99", 99.0}, {"p99.9", 99.9}, {"max", 100.0}})
-        out[name] = static_cast<double>(histogram.percentile(percent)) / 1e9;
-    return out;
+Cost cost_of(const SendSummary& summary) {
+    return {summary.messages, summary.cpu, summary.ring, summary.peak_memory};
 }
 
 }  // namespace
 
 std::string send_text(const SendOptions& o, const SendSummary& s) {
-    fmt::memory_buffer buffer;
-    const auto line = [&](std::string_view what, const std::string& text) {
-        fmt::format_to(std::back_inserter(buffer), "{:<14}{}\n", what, text);
-    };
+    TextReport report;
+    const auto line = [&report](std::string_view what, const std::string& text) { report.line(what, text); };
     const auto loop = o.rate > 0 ? fmt::format("open loop at {:.0f} /s", o.rate) : std::string("closed loop");
     line("run",
          fmt::format("{:016x} to {}: {} a message, {} recipient{}, {} domain{}, {} sessions, {}", s.run,
@@ -54,14 +43,8 @@ std::string send_text(const SendOptions& o, const SendSummary& s) {
         if (s.refusals[code] > 0) refusals += fmt::format("{}: {}   ", code, s.refusals[code]);
     if (!refusals.empty()) line("refusals", refusals);
     if (!s.trouble.empty()) line("trouble", s.trouble);
-    line("cpu", fmt::format("{:.2f} s user, {:.2f} s system: {:.1f} us a message", s.cpu.user, s.cpu.system,
-                            cpu_microseconds(s)));
-    line("ring",
-         fmt::format("{:.2f} enters and {:.2f} completions a message",
-                     ratio(static_cast<double>(s.ring.enters), static_cast<double>(s.messages)),
-                     ratio(static_cast<double>(s.ring.completions), static_cast<double>(s.messages))));
-    line("memory", size_text(static_cast<double>(s.peak_memory)) + " at most");
-    return fmt::to_string(buffer);
+    report.cost(cost_of(s));
+    return report.text();
 }
 
 std::string send_json(const SendOptions& o, const SendSummary& s) {
@@ -78,21 +61,15 @@ std::string send_json(const SendOptions& o, const SendSummary& s) {
     out["seconds"] = s.seconds;
     out["rate"] = ratio(static_cast<double>(s.messages), s.seconds);
     out["message_bytes"] = s.size;
-    out["latency_seconds"] = latency_json(s.latency);
-    if (s.service.count() > 0) out["service_seconds"] = latency_json(s.service);
+    out["latency_seconds"] = latency_json<ordered_json>(s.latency);
+    if (s.service.count() > 0) out["service_seconds"] = latency_json<ordered_json>(s.service);
     out["connections"] = s.connections;
     out["connect_errors"] = s.connect_errors;
     out["refusals"] = ordered_json::object();
     for (std::size_t code = 0; code < s.refusals.size(); ++code)
         if (s.refusals[code] > 0) out["refusals"][fmt::format("{}", code)] = s.refusals[code];
     out["trouble"] = s.trouble;
-    out["cpu_seconds"] = {{"user", s.cpu.user}, {"system", s.cpu.system}};
-    out["cpu_microseconds_per_message"] = cpu_microseconds(s);
-    out["ring_enters_per_message"] =
-        ratio(static_cast<double>(s.ring.enters), static_cast<double>(s.messages));
-    out["ring_completions_per_message"] =
-        ratio(static_cast<double>(s.ring.completions), static_cast<double>(s.messages));
-    out["peak_memory_bytes"] = s.peak_memory;
+    add_cost(out, cost_of(s));
     out["options"] = {{"messages", o.messages},
                       {"duration_seconds", std::chrono::duration<double>(o.duration).count()},
                       {"sessions", o.sessions},

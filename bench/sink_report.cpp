@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "bench/report.hpp"
 #include "bench/text.hpp"
 
 namespace angarium::bench {
@@ -32,17 +33,15 @@ double per_connection(const SinkSummary& summary) {
                  static_cast<double>(summary.connections - summary.empty_connections));
 }
 
-double cpu_microseconds(const SinkSummary& summary) {
-    return ratio(summary.cpu.total() * 1e6, static_cast<double>(summary.messages));
+Cost cost_of(const SinkSummary& summary) {
+    return {summary.messages, summary.cpu, summary.ring, summary.peak_memory};
 }
 
 }  // namespace
 
 std::string sink_text(const SinkSummary& s) {
-    fmt::memory_buffer buffer;
-    const auto line = [&](std::string_view what, const std::string& text) {
-        fmt::format_to(std::back_inserter(buffer), "{:<14}{}\n", what, text);
-    };
+    TextReport report;
+    const auto line = [&report](std::string_view what, const std::string& text) { report.line(what, text); };
     line("received", fmt::format("{} messages, {}, in {:.2f} s: {:.0f} /s", s.messages,
                                  size_text(static_cast<double>(s.bytes)), s.seconds,
                                  ratio(static_cast<double>(s.messages), s.seconds)));
@@ -64,14 +63,8 @@ std::string sink_text(const SinkSummary& s) {
                          s.rejected_recipients, s.deferred_recipients, s.deferred_messages, s.disconnects));
     if (s.refused_messages > 0)
         line("refused", fmt::format("{} messages (size, line ends)", s.refused_messages));
-    line("cpu", fmt::format("{:.2f} s user, {:.2f} s system: {:.1f} us a message", s.cpu.user, s.cpu.system,
-                            cpu_microseconds(s)));
-    line("ring",
-         fmt::format("{:.2f} enters and {:.2f} completions a message",
-                     ratio(static_cast<double>(s.ring.enters), static_cast<double>(s.messages)),
-                     ratio(static_cast<double>(s.ring.completions), static_cast<double>(s.messages))));
-    line("memory", size_text(static_cast<double>(s.peak_memory)) + " at most");
-    return fmt::to_string(buffer);
+    report.cost(cost_of(s));
+    return report.text();
 }
 
 std::string sink_json(const SinkSummary& s) {
@@ -90,12 +83,7 @@ std::string sink_json(const SinkSummary& s) {
     out["refused"] = s.refused_messages;
     out["seconds"] = s.seconds;
     out["rate"] = ratio(static_cast<double>(s.messages), s.seconds);
-    auto& latency = out["latency_seconds"];
-    latency["count"] = s.latency.count();
-    latency["mean"] = s.latency.mean() / 1e9;
-    for (const auto& [name, percent] :
-         {std::pair{"p50", 50.0}, {"p90", 90.0}, {"p99", 99.0}, {"p99.9", 99.9}, {"max", 100.0}})
-        latency[name] = static_cast<double>(s.latency.percentile(percent)) / 1e9;
+    out["latency_seconds"] = latency_json<ordered_json>(s.latency);
     auto& connections = out["connections"];
     connections["total"] = s.connections;
     connections["most_at_a_time"] = s.most_open;
@@ -121,13 +109,7 @@ std::string sink_json(const SinkSummary& s) {
         out["runs"].push_back({{"run", fmt::format("{:016x}", run.run)},
                                {"unique", run.unique},
                                {"missing_below_highest", run.highest + 1 - run.unique}});
-    out["cpu_seconds"] = {{"user", s.cpu.user}, {"system", s.cpu.system}};
-    out["cpu_microseconds_per_message"] = cpu_microseconds(s);
-    out["ring_enters_per_message"] =
-        ratio(static_cast<double>(s.ring.enters), static_cast<double>(s.messages));
-    out["ring_completions_per_message"] =
-        ratio(static_cast<double>(s.ring.completions), static_cast<double>(s.messages));
-    out["peak_memory_bytes"] = s.peak_memory;
+    add_cost(out, cost_of(s));
     return out.dump() + "\n";
 }
 

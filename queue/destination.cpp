@@ -278,7 +278,8 @@ void Destination::end_untried(std::unique_ptr<Delivery> delivery, Verdict verdic
 
 void Destination::fail(Verdict verdict, const Reason& reason) {
     owner_.touch(*this);
-    told_ready_ = false;
+    if (ready() == 0) return;
+    told_ready_ = false;  // what comes next must be announced
     if (verdict == Verdict::failed) {
         for (auto* lane : {&fresh_, &due_})
             while (!lane->empty()) {
@@ -286,11 +287,8 @@ void Destination::fail(Verdict verdict, const Reason& reason) {
                 lane->pop_front();
                 end_untried(std::move(delivery), Verdict::failed, reason);
             }
-        told_ready_ = false;  // what comes next must be announced
         return;
     }
-    if (ready() == 0) return;
-    told_ready_ = false;
     ++failures_;
     last_reason_ = reason.text;
     expiring_ = reason;

@@ -19,7 +19,6 @@ Origin::Origin(OriginParts parts, YoungTable young)
     : set_(parts.set),
       shard_(parts.shard),
       journal_(parts.journal),
-      store_(parts.store),
       writer_(parts.writer),
       log_(parts.log),
       sheet_(parts.sheet),
@@ -207,7 +206,7 @@ void Origin::wanted(std::unique_ptr<Want> letter) {
             if (young == nullptr || young->state != State::waiting) continue;
             young->state = State::lent;
             ++sent;
-            gate_.hold(offer_again(id, destination, want));
+            gate_.hold(offer_wanted(id, want));
         }
     }
     finish_want(want);
@@ -224,9 +223,14 @@ void Origin::finish_want(std::shared_ptr<Want> want) {
     shard_.send(want->owner, std::move(answer));
 }
 
-runtime::Task<void> Origin::offer_again(MessageId id, OriginDestination* destination,
-                                        std::shared_ptr<Want> want) {
-    const DestinationName name = destination->name;
+runtime::Task<void> Origin::offer_wanted(MessageId id, std::shared_ptr<Want> want) {
+    co_await read_and_offer(id, want->name);
+    finish_want(want);
+}
+
+// A lent delivery's facts, and its body while memory allows, are read back from the journal. Retired meanwhile, it is left to the
+// store.
+runtime::Task<void> Origin::read_and_offer(MessageId id, DestinationName name) {
     Young* message = young_.find(id);
     const auto payload = co_await read_accept(*message);
     message = young_.find(id);
@@ -250,7 +254,6 @@ runtime::Task<void> Origin::offer_again(MessageId id, OriginDestination* destina
             }
         }
     }
-    finish_want(want);
 }
 
 runtime::Task<IoResult<std::string>> Origin::read_accept(const Young& message) {
@@ -323,9 +326,22 @@ void Origin::ring() {
         auto& young = message->deliveries[alarm.delivery];
         if (young.state != State::deferred || young.place.due != alarm.due) continue;
         sheet_.add(Level::deliveries_deferred, -1);
-        wait(*message, young);
+        // They have a lane of their own at the owner, whatever waits in the store. A crowd waits like fresh mail.
+        constexpr std::size_t crowd = 256;
+        if (offering_ >= crowd || shard_.congested(young.destination->owner)) {
+            wait(*message, young);
+            continue;
+        }
+        young.state = State::lent;
+        gate_.hold(offer_due(alarm.id, young.destination->name));
     }
     set_alarm();
+}
+
+runtime::Task<void> Origin::offer_due(MessageId id, DestinationName name) {
+    ++offering_;
+    co_await read_and_offer(id, std::move(name));
+    --offering_;
 }
 
 // ---- the end -----------------------------------------------------------------------------------------------------------

@@ -38,7 +38,6 @@ struct OriginParts {
     QueueSet& set;
     runtime::Shard& shard;
     Journal& journal;
-    Store& store;
     StoreWriter& writer;
     DeliveryLog* log;  // null: none is kept
     metrics::Sheet& sheet;
@@ -97,7 +96,8 @@ class Origin final : public Intake {
     void offer(YoungDelivery& young, std::unique_ptr<Delivery> delivery);
     void wait(Young& message, YoungDelivery& young);
     void announce(OriginDestination& destination);
-    runtime::Task<void> offer_again(MessageId id, OriginDestination* destination, std::shared_ptr<Want> want);
+    runtime::Task<void> offer_wanted(MessageId id, std::shared_ptr<Want> want);
+    runtime::Task<void> read_and_offer(MessageId id, DestinationName name);
     runtime::Task<IoResult<std::string>> read_accept(const Young& message);
     YoungDelivery* delivery_of(Young& message, const DestinationName& name);
     void finish_want(std::shared_ptr<Want> want);
@@ -107,6 +107,7 @@ class Origin final : public Intake {
     void defer(Young& message, std::uint32_t delivery);
     void set_alarm();
     void ring();
+    runtime::Task<void> offer_due(MessageId id, DestinationName name);
 
     // settle
     void recorded(OutcomeEntry& entry);
@@ -137,7 +138,6 @@ class Origin final : public Intake {
     QueueSet& set_;
     runtime::Shard& shard_;
     Journal& journal_;
-    Store& store_;
     StoreWriter& writer_;
     DeliveryLog* const log_;
     metrics::Sheet& sheet_;
@@ -147,6 +147,7 @@ class Origin final : public Intake {
 
     YoungTable young_;
     std::vector<IncomingMessage*> large_;  // open messages with parts in the journal
+    std::size_t offering_ = 0;             // due deferrals that are being read back
     std::priority_queue<Alarm, std::vector<Alarm>, std::greater<>> alarms_;
     runtime::Timer alarm_;
     WaitList slowed_;  // commits that wait for journal room

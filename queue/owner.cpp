@@ -1,6 +1,7 @@
 #include "queue/owner.hpp"
 
 #include "engine/base/assert.hpp"
+#include "engine/runtime/awaited_job.hpp"
 #include "queue/bounce.hpp"
 #include "queue/queue.hpp"
 
@@ -10,23 +11,7 @@ using metrics::Count;
 using metrics::Level;
 using metrics::Spread;
 
-namespace {
-
-// A job that one coroutine waits for.
-class AwaitedJob : public runtime::Job {
-  public:
-    bool await_ready() const { return false; }
-    void await_suspend(std::coroutine_handle<> waiter) { waiter_ = waiter; }
-    void await_resume() const {}
-    void done() override { runtime::current_ready_list().push(runtime::resume_of(waiter_)); }
-
-  private:
-    std::coroutine_handle<> waiter_;
-};
-
-}  // namespace
-
-class Owner::LoadJob final : public AwaitedJob {
+class Owner::LoadJob final : public runtime::AwaitedJob {
   public:
     LoadJob(Store& store, DestinationName name, bool deferred, std::size_t most, Place place, MessageId from,
             WallTime now)
@@ -53,7 +38,7 @@ class Owner::LoadJob final : public AwaitedJob {
     const WallTime now_;
 };
 
-class Owner::BodyJob final : public AwaitedJob {
+class Owner::BodyJob final : public runtime::AwaitedJob {
   public:
     BodyJob(Store& store, const MessageId& id, std::uint32_t part) : store_(store), id_(id), part_(part) {}
     void work() override { result = store_.read_body(id_, part_); }

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "engine/base/assert.hpp"
+#include "engine/runtime/awaited_job.hpp"
 #include "queue/recovery.hpp"
 
 namespace angarium::queue {
@@ -199,7 +200,7 @@ Result<void> QueueSet::start(runtime::Shard& shard) {
     limits.settle_reserve = std::min<std::uint64_t>(16u << 20, segment_bytes() / 2);
     limits.slow_below = limits.settle_reserve + segment_bytes();
     queue->origin_ =
-        std::make_unique<Origin>(OriginParts{*this, shard, *queue->journal_, *store_, *queue->writer_,
+        std::make_unique<Origin>(OriginParts{*this, shard, *queue->journal_, *queue->writer_,
                                              queue->log_.get(), sheet, bodies, limits, options_.hostname},
                                  std::move(recovered->young));
     WindowLimits window = options_.window;
@@ -230,22 +231,17 @@ bool QueueSet::may_attempt() const {
 
 namespace {
 
-class FindJob final : public runtime::Job {
+class FindJob final : public runtime::AwaitedJob {
   public:
     FindJob(Store& store, std::optional<DestinationName> after, std::size_t most)
         : store_(store), after_(std::move(after)), most_(most) {}
     void work() override { result = store_.find_destinations(after_, most_); }
-    void done() override { runtime::current_ready_list().push(runtime::resume_of(waiter_)); }
-    bool await_ready() const { return false; }
-    void await_suspend(std::coroutine_handle<> waiter) { waiter_ = waiter; }
-    void await_resume() const {}
     Result<std::vector<Store::Found>> result{failure("not run")};
 
   private:
     Store& store_;
     const std::optional<DestinationName> after_;
     const std::size_t most_;
-    std::coroutine_handle<> waiter_;
 };
 
 }  // namespace

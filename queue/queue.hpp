@@ -53,6 +53,8 @@ class Queue {
     Owner& owner() { return *owner_; }
     DeliveryLog* log() { return log_.get(); }
     bool journal_failed() const { return journal_->failed(); }
+    // Something can no longer be recorded: outcomes under way will never be acknowledged.
+    bool broken() const { return journal_->failed() || writer_->failed(); }
 
   private:
     friend class QueueSet;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "engine/runtime/awaited_job.hpp"
 #include "engine/runtime/event.hpp"
 
 namespace angarium::app {
@@ -22,13 +23,11 @@ struct ShardAnswer {
     std::size_t messages = 0;
 };
 
-class TotalsJob final : public runtime::Job {
+class TotalsJob final : public runtime::AwaitedJob {
   public:
     explicit TotalsJob(queue::Store& store) : store_(store) {}
     void work() override { totals = store_.totals(); }
-    void done() override { finished.signal(); }
     queue::StoreTotals totals;
-    runtime::Event finished;
 
   private:
     queue::Store& store_;
@@ -87,7 +86,7 @@ runtime::Task<HttpResponse> QueuePage::answer(const HttpRequest&) {
     }
     TotalsJob job(queues_.store());
     readers_.submit(job);
-    co_await job.finished.wait();
+    co_await job;
 
     std::vector<const Line*> sorted;
     for (const auto& [name, line] : lines) sorted.push_back(&line);

@@ -254,8 +254,8 @@ class Relay {
     // Intake first, then what is under way, then what must be recorded.
     runtime::Task<void> stop(runtime::RingShard& shard, Parts& parts) {
         auto& queue = queues_->of(shard.id());
-        if (journal_failed())
-            abandon();  // what is in flight can never be recorded: the next start sorts it out
+        // What is in flight can never be recorded: the next start sorts it out.
+        if (journal_failed() || queue.broken()) abandon();
         runtime::Timer last_resort([](void*) { abandon(); }, nullptr);  // a stop ends, whatever hangs
         last_resort.arm(shard.timers(), deadline_ + stop_grace);
         parts.server->drain();
@@ -270,7 +270,7 @@ class Relay {
         parts.lookup->cancel();
         co_await parts.resolver->stop();
         co_await drained_.meet(shard.id());
-        if (journal_failed()) abandon();
+        if (journal_failed() || queue.broken()) abandon();
         co_await queues_->close_owner(shard);
         co_await closed_.meet(shard.id());
         co_await queues_->close_origin(shard);
@@ -279,7 +279,7 @@ class Relay {
         parts.resolver.reset();
         parts.lookup.reset();
         parts.server.reset();
-        if (queue.journal_failed()) given_up_ = true;
+        if (queue.broken()) given_up_ = true;
     }
 
     // Something could not be started: undo what was.
