@@ -4,7 +4,7 @@ ARGS   ?=
 CMAKE   = cmake -S . -G Ninja
 
 .DEFAULT_GOAL := help
-.PHONY: help deps deps-all build build-asan build-tsan build-clang run test test-all bench format clean
+.PHONY: help deps deps-all deps-bench build build-asan build-tsan build-clang run test test-all bench format clean
 
 help:
 	@echo "make build      the program, release: build/angarium"
@@ -14,7 +14,7 @@ help:
 	@echo "make bench      micro-benchmarks and the comparison with other relays; ARGS=--help lists what can be chosen"
 	@echo "make deps       install what building and testing need (called by the others; a no-op when all is there)"
 	@echo "make format     clang-format on every C++ file"
-	@echo "make clean      remove build/, except the unpacked peers in build/peers"
+	@echo "make clean      remove build/, except what was unpacked into build/peers and build/relays"
 	@echo
 	@echo "one test:       build/tests/unit/<folder>/unit_<folder> --gtest_filter=...   tests/run -k kill9"
 
@@ -22,6 +22,8 @@ deps:
 	@tests/support/deps
 deps-all:
 	@tests/support/deps all
+deps-bench:
+	@tests/support/deps bench
 
 build: deps
 	@[ -e build/build.ninja ] || $(CMAKE) -B build -DCMAKE_BUILD_TYPE=Release
@@ -54,7 +56,7 @@ test-all: test
 	@$(MAKE) --no-print-directory build-clang
 	@tests/support/run-tests build/clang
 
-bench: build
+bench: build deps-bench
 	@bench/run $(ARGS)
 
 format: deps-all
@@ -62,4 +64,4 @@ format: deps-all
 	@git status --short -- '*.cpp' '*.hpp'
 
 clean:
-	@[ ! -d build ] || find build -mindepth 1 -maxdepth 1 ! -name peers -exec rm -rf {} +
+	@[ ! -d build ] || find build -mindepth 1 -maxdepth 1 ! -name peers ! -name relays -exec rm -rf {} +

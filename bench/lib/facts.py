@@ -1,0 +1,84 @@
+"""What machine the figures come from: processor, memory, kernel, disk and what a sync costs there, date, commit."""
+
+import datetime
+import os
+import platform
+import statistics
+import subprocess
+import time
+from pathlib import Path
+
+from .processes import ROOT, Disk
+
+
+def _first(path: str, key: str) -> str:
+    for line in Path(path).read_text().splitlines():
+        name, _, value = line.partition(":")
+        if name.strip() == key:
+            return value.strip()
+    return "?"
+
+
+def sync_seconds(folder: Path, count: int = 300) -> dict[str, float]:
+    """One 4 KiB write with O_DIRECT and O_DSYNC over written blocks, one after the other: seconds, percentiles."""
+    path = folder / "sync-probe"
+    import mmap  # aligned memory, which O_DIRECT needs
+    block = mmap.mmap(-1, 4096)
+    block.write(os.urandom(4096))
+    with open(path, "wb") as file:
+        file.write(os.urandom(1 << 20))
+        os.fsync(file.fileno())
+    try:
+        fd = os.open(path, os.O_WRONLY | os.O_DIRECT | os.O_DSYNC)
+    except OSError:  # a file system without O_DIRECT
+        fd = os.open(path, os.O_WRONLY | os.O_DSYNC)
+    times = []
+    for number in range(count):
+        start = time.perf_counter()
+        os.pwrite(fd, block, number % 256 * 4096)
+        times.append(time.perf_counter() - start)
+    os.close(fd)
+    path.unlink()
+    cuts = statistics.quantiles(times, n=100)
+    return {"p50": cuts[49], "p90": cuts[89], "p99": cuts[98]}
+
+
+def file_system(folder: Path) -> str:
+    best = ("", "?")
+    for line in Path("/proc/self/mounts").read_text().splitlines():
+        _, place, kind, *_ = line.split()
+        if str(folder.resolve()).startswith(place) and len(place) >= len(best[0]):
+            best = (place, kind)
+    return best[1]
+
+
+def git(*words: str) -> str:
+    done = subprocess.run(["git", "-C", ROOT, "-c", "safe.directory=*", *words], capture_output=True, text=True)
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
+def gather(folder: Path) -> dict:
+    """All of it; `folder` is on the disk that the relays write to."""
+    disk = Disk(folder)
+    return {
+        "date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
+        "commit": git("describe", "--always", "--dirty", "--abbrev=12") or "?",
+        "cpu": _first("/proc/cpuinfo", "model name"),
+        "cores": len(os.sched_getaffinity(0)),
+        "memory_gib": round(int(_first("/proc/meminfo", "MemTotal").split()[0]) / 2**20, 1),
+        "kernel": platform.release(),
+        "disk": disk.name, "file_system": file_system(folder), "write_cache": disk.write_cache(),
+        "sync_seconds": sync_seconds(folder),
+        "load_before": os.getloadavg()[0],
+    }
+
+
+def describe(facts: dict) -> str:
+    """Markdown, one list."""
+    sync = facts["sync_seconds"]
+    return "\n".join(f"- {line}" for line in (
+        f"{facts['date']}, commit `{facts['commit']}`",
+        f"{facts['cores']} cores, {facts['cpu']}; {facts['memory_gib']} GiB; Linux {facts['kernel']}; load average before the run "
+        f"{facts['load_before']:.1f}",
+        f"disk `{facts['disk']}` ({facts['write_cache']}), {facts['file_system']}; one synced 4 KiB write takes "
+        f"{sync['p50'] * 1e3:.2f} ms (p50), {sync['p99'] * 1e3:.2f} ms (p99)"))
