@@ -96,7 +96,9 @@ std::string Reply::one_line() const {
 std::expected<bool, ReplyError> ReplyParser::feed(std::string_view& input) {
     while (!failed_ && !input.empty()) {
         if (!within_) {
-            reply_ = Reply();
+            reply_.code = 0;
+            reply_.enhanced = {};
+            reply_.text.clear();  // its memory serves the next one
             lines_ = bytes_ = 0;
             within_ = true;
         }

@@ -74,7 +74,13 @@ bool is_clean_utf8(std::string_view text) {
 }
 
 void append_cleaned(std::string& out, std::string_view text) {
-    while (!text.empty()) {
+    const auto printable = [](char c) { return c >= 0x20 && c < 0x7f; };
+    while (true) {
+        // Nearly all text is plain ASCII: what needs no look at code points goes in one piece.
+        const auto plain = static_cast<std::size_t>(std::ranges::find_if_not(text, printable) - text.begin());
+        out.append(text.substr(0, plain));
+        text.remove_prefix(plain);
+        if (text.empty()) return;
         const auto point = next_code_point(text);
         if (is_clean(point))
             out.append(text.substr(0, point.size));
