@@ -1,7 +1,6 @@
 #include "engine/app/relay.hpp"
 
 #include <fmt/format.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -21,6 +20,7 @@
 #include "engine/app/settings.hpp"
 #include "engine/inbound/server.hpp"
 #include "engine/outbound/dispatcher.hpp"
+#include "engine/runtime/descriptors.hpp"
 #include "engine/runtime/signals.hpp"
 #include "queue/queue.hpp"
 
@@ -363,22 +363,10 @@ class Relay {
 
 }  // namespace
 
-namespace {
-
-// A connection is a descriptor: the soft limit of a login shell (1024) is for programs that use select().
-void allow_all_descriptors() {
-    rlimit limit{};
-    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max) return;
-    limit.rlim_cur = limit.rlim_max;
-    ::setrlimit(RLIMIT_NOFILE, &limit);
-}
-
-}  // namespace
-
 std::string control_file(const Config& config) { return config.queue.path + "/control"; }
 
 int run_relay(RelayOptions options) {
-    allow_all_descriptors();
+    runtime::allow_all_descriptors();
     if (auto kernel = runtime::probe_kernel(); !kernel) {
         say_error(kernel.error().text);
         return exit_unavailable;
