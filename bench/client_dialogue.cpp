@@ -4,30 +4,25 @@
 #include <iterator>
 #include <utility>
 
+#include <absl/strings/escaping.h>
 #include <fmt/compile.h>
 #include <fmt/core.h>
 
 #include "bench/usage.hpp"
 #include "engine/base/assert.hpp"
-#include "engine/smtp/extensions.hpp"
 
 namespace angarium::bench {
 
 using Fate = ClientDialogue::Target::Fate;
 
 namespace {
-constexpr std::string_view hello_name = "bench.angarium.test";
 constexpr unsigned service_closing = 421;
-constexpr unsigned malformed = 499;  // stands for a reply that is none: try again, elsewhere or later
+// Stands for a reply that is none: try again, elsewhere or later.
+const smtp::Reply malformed(499, {}, "(no reply of an SMTP server)");
 }  // namespace
 
-ClientDialogue::ClientDialogue(const SendOptions& options, const MessageForm& form, const Domains& domains,
-                               OnRefusal on_refusal, void* owner)
-    : options_(options),
-      domains_(domains),
-      on_refusal_(on_refusal),
-      owner_(owner),
-      composer_(form, domains) {}
+ClientDialogue::ClientDialogue(const SendOptions& options, const Domains& domains, SendErrors& errors)
+    : options_(options), domains_(domains), errors_(errors), composer_(domains) {}
 
 void ClientDialogue::connected() {
     replies_ = smtp::ReplyParser();
@@ -35,16 +30,46 @@ void ClientDialogue::connected() {
     awaited_ = 1;
     targets_ = nullptr;
     flight_ready_ = with_content_ = ended_ = content_out_ = false;
-    pipelining_ = chunking_ = size_ = false;
+    pipelining_ = chunking_ = size_ = eight_bit_ = false;
 }
 
-void ClientDialogue::begin(std::uint64_t number, std::vector<Target>& targets,
+Phase ClientDialogue::phase() const {
+    switch (stage_) {
+        case Stage::greeting:
+            return Phase::greeting;
+        case Stage::ehlo:
+        case Stage::helo:
+            return Phase::hello;
+        case Stage::auth:
+        case Stage::auth_user:
+        case Stage::auth_secret:
+            return Phase::auth;
+        case Stage::idle:
+        case Stage::mail:
+            return Phase::mail;
+        case Stage::rcpt:
+            return Phase::rcpt;
+        case Stage::data:
+            return Phase::data;
+        case Stage::content:
+            return Phase::end_of_data;
+        case Stage::reset:
+            return Phase::reset;
+        case Stage::quit:
+        case Stage::over:
+            break;
+    }
+    return Phase::quit;
+}
+
+void ClientDialogue::begin(std::uint64_t number, const MessageForm& form, std::vector<Target>& targets,
                            std::uint64_t due_microseconds) {
     ANGARIUM_ASSERT(idle());
     std::erase_if(targets,
                   [](const Target& t) { return t.fate == Fate::accepted || t.fate == Fate::failed; });
     for (auto& target : targets) target.fate = Fate::open;
     number_ = number;
+    form_ = &form;
     due_microseconds_ = due_microseconds;
     targets_ = &targets;
     at_ = taken_ = 0;
@@ -70,22 +95,25 @@ void ClientDialogue::say(std::string_view command) {
 void ClientDialogue::say_rcpt(const Target& target) {
     if (!flight_ready_) commands_.clear();
     flight_ready_ = true;
-    fmt::format_to(std::back_inserter(commands_), FMT_COMPILE("RCPT TO:<r{}@"), target.number);
-    const auto name = commands_.size();
-    commands_ += 'd';
-    commands_.append(domains_.name_size() - 2 - domains_.suffix().size(), '0');
-    commands_.append(1, '.').append(domains_.suffix()).append(">\r\n");
-    domains_.put_name(commands_.data() + name, target.domain);
     ++awaited_;
+    commands_ += "RCPT TO:<";
+    if (!options_.addresses.empty()) {
+        commands_.append(options_.addresses[target.number]).append(">\r\n");
+        return;
+    }
+    fmt::format_to(std::back_inserter(commands_), FMT_COMPILE("r{}@"), target.number);
+    const auto name = commands_.size();
+    commands_.append(domains_.pattern()).append(">\r\n");
+    domains_.put_name(commands_.data() + name, target.domain);
 }
 
 void ClientDialogue::first_flight() {
     say("MAIL FROM:<");
     commands_ += options_.from;
-    if (size_)
-        fmt::format_to(std::back_inserter(commands_), FMT_COMPILE("> SIZE={}\r\n"), composer_.form().size());
-    else
-        commands_ += ">\r\n";
+    commands_ += '>';
+    if (size_) fmt::format_to(std::back_inserter(commands_), FMT_COMPILE(" SIZE={}"), form_->size());
+    if (eight_bit_ && form_->eight_bit()) commands_ += " BODY=8BITMIME";
+    commands_ += "\r\n";
     stage_ = Stage::mail;
     if (!pipelining_) return;
     for (const auto& target : *targets_) say_rcpt(target);
@@ -97,8 +125,7 @@ void ClientDialogue::first_flight() {
 
 void ClientDialogue::add_content() {
     if (chunking_) {
-        fmt::format_to(std::back_inserter(commands_), FMT_COMPILE("BDAT {} LAST\r\n"),
-                       composer_.form().size());
+        fmt::format_to(std::back_inserter(commands_), FMT_COMPILE("BDAT {} LAST\r\n"), form_->size());
     } else if (empty_content_) {
         commands_ += ".\r\n";
     }
@@ -114,9 +141,10 @@ std::span<const std::string_view> ClientDialogue::flight() {
     if (std::exchange(with_content_, false)) {
         content_out_ = true;
         const auto sent = due_microseconds_ != 0 ? due_microseconds_ : wall_microseconds();
-        composer_.compose(number_, sent, targets_->front().domain);
+        composer_.compose(*form_, number_, sent, targets_->front().domain);
         pieces_.push_back(composer_.head());
-        pieces_.push_back(chunking_ ? composer_.form().plain() : composer_.form().stuffed());
+        pieces_.push_back(chunking_ ? form_->plain() : form_->stuffed());
+        pieces_.push_back(chunking_ ? composer_.tail() : composer_.tail_with_end());
         content_started_ = mono_nanoseconds();
     }
     return pieces_;
@@ -128,11 +156,13 @@ void ClientDialogue::feed(std::string_view input) {
     while (!input.empty() && stage_ != Stage::over) {
         const auto complete = replies_.feed(input);
         if (!complete) {  // no SMTP server: nothing that it says can be trusted
-            refuse(malformed);
+            errors_.refused(phase(), malformed);
+            refuse(malformed.code);
             return end(After::close);
         }
         if (!*complete) return;
         if (awaited_ == 0) {  // unasked for: a 421 before the end, or nonsense
+            errors_.refused(phase(), replies_.reply());
             refuse(replies_.reply().code);
             return end(After::close);
         }
@@ -142,7 +172,8 @@ void ClientDialogue::feed(std::string_view input) {
 }
 
 void ClientDialogue::on_reply(const smtp::Reply& reply) {
-    if (reply.code >= 400) on_refusal_(owner_, reply.code);
+    if (reply.code >= 400 && (reply.code == service_closing || !follows_from_refusal()))
+        errors_.refused(phase(), reply);
     if (reply.code == service_closing) {
         refuse(reply.code);
         return end(After::close);
@@ -152,6 +183,10 @@ void ClientDialogue::on_reply(const smtp::Reply& reply) {
         case Stage::ehlo:
         case Stage::helo:
             return on_hello(reply);
+        case Stage::auth:
+        case Stage::auth_user:
+        case Stage::auth_secret:
+            return on_auth(reply);
         case Stage::reset:
             stage_ = Stage::idle;
             return;
@@ -164,24 +199,78 @@ void ClientDialogue::on_reply(const smtp::Reply& reply) {
     }
 }
 
+// The reply says nothing new: MAIL was refused before it, or every recipient.
+bool ClientDialogue::follows_from_refusal() const {
+    switch (stage_) {
+        case Stage::rcpt:
+            return refusal_ != 0;
+        case Stage::data:
+        case Stage::content:
+            return refusal_ != 0 || taken_ == 0;
+        default:
+            return false;
+    }
+}
+
 void ClientDialogue::on_hello(const smtp::Reply& reply) {
     if (stage_ == Stage::greeting && reply.positive()) {
         say("EHLO ");
-        commands_.append(hello_name).append("\r\n");
+        commands_.append(options_.hello).append("\r\n");
         stage_ = Stage::ehlo;
     } else if (stage_ == Stage::ehlo && reply.positive()) {
         const auto offered = smtp::parse_ehlo_reply(reply);
         pipelining_ = options_.pipelining && offered.pipelining;
         chunking_ = options_.chunking && offered.chunking;
         size_ = offered.size;
+        eight_bit_ = offered.eight_bit_mime;
         stage_ = Stage::idle;
+        if (options_.auth) authenticate(offered.auth);
     } else if (stage_ == Stage::ehlo && reply.permanent()) {
         say("HELO ");
-        commands_.append(hello_name).append("\r\n");
+        commands_.append(options_.hello).append("\r\n");
         stage_ = Stage::helo;
+    } else if (stage_ == Stage::helo && reply.positive()) {
+        stage_ = Stage::idle;
+        if (options_.auth) authenticate(smtp::AuthMechanisms::none);
     } else {
-        stage_ = stage_ == Stage::helo && reply.positive() ? Stage::idle : Stage::over;
+        stage_ = Stage::over;
     }
+}
+
+// RFC 4954 section 4, with PLAIN's initial response (RFC 4616). LOGIN never got an RFC; it asks twice.
+void ClientDialogue::authenticate(smtp::AuthMechanisms offered) {
+    if (contains(offered, smtp::AuthMechanisms::plain)) {
+        std::string response(1, '\0');
+        response.append(options_.auth->user).append(1, '\0').append(options_.auth->password);
+        say("AUTH PLAIN ");
+        commands_.append(absl::Base64Escape(response)).append("\r\n");
+        stage_ = Stage::auth;
+    } else if (contains(offered, smtp::AuthMechanisms::login)) {
+        say("AUTH LOGIN\r\n");
+        stage_ = Stage::auth_user;
+    } else {
+        give_up("the server offers neither AUTH PLAIN nor AUTH LOGIN; many do so only after TLS");
+    }
+}
+
+void ClientDialogue::on_auth(const smtp::Reply& reply) {
+    if (reply.intermediate() && stage_ != Stage::auth) {
+        const bool user = stage_ == Stage::auth_user;
+        say(absl::Base64Escape(user ? options_.auth->user : options_.auth->password));
+        commands_ += "\r\n";
+        stage_ = user ? Stage::auth_secret : Stage::auth;
+    } else if (stage_ == Stage::auth && reply.positive()) {
+        stage_ = Stage::idle;
+    } else if (reply.transient()) {
+        stage_ = Stage::over;
+    } else {
+        give_up("the server refused AUTH: " + reply.one_line());
+    }
+}
+
+void ClientDialogue::give_up(std::string why) {
+    hopeless_ = std::move(why);
+    stage_ = Stage::over;
 }
 
 void ClientDialogue::on_transaction(const smtp::Reply& reply) {

@@ -4,7 +4,7 @@
 // One transaction: begin(); then, while it is under way, write flight() when there is one, else read and feed(). In
 // lockstep a flight is one command; with PIPELINING it is MAIL, all RCPT and DATA (RFC 2920), with CHUNKING too (RFC
 // 3030) the whole transaction. A transaction that fails before its content is ended with RSET where the server may still
-// hold it open.
+// hold it open. With credentials a connection begins with AUTH (RFC 4954): PLAIN, or LOGIN where that is all that is offered.
 #pragma once
 
 #include <cstdint>
@@ -16,6 +16,8 @@
 
 #include "bench/message.hpp"
 #include "bench/send.hpp"
+#include "bench/send_errors.hpp"
+#include "engine/smtp/extensions.hpp"
 #include "engine/smtp/reply.hpp"
 
 namespace angarium::bench {
@@ -28,11 +30,8 @@ class ClientDialogue {
         unsigned domain;
         enum class Fate : std::uint8_t { open, taken, accepted, deferred, failed } fate = Fate::open;
     };
-    // Hears the code of every reply that refuses something.
-    using OnRefusal = void (*)(void* owner, unsigned code);
-
-    ClientDialogue(const SendOptions& options, const MessageForm& form, const Domains& domains,
-                   OnRefusal on_refusal, void* owner);
+    // Counts every refusal in `errors`, except those that only follow from an earlier one.
+    ClientDialogue(const SendOptions& options, const Domains& domains, SendErrors& errors);
 
     // A new connection: the greeting is awaited.
     void connected();
@@ -40,9 +39,14 @@ class ClientDialogue {
     bool idle() const { return stage_ == Stage::idle; }
     // The connection is of no more use.
     bool over() const { return stage_ == Stage::over; }
+    // Why no connection to this server can ever be of use: AUTH is not offered or was refused for good. Empty: nothing known.
+    const std::string& hopeless() const { return hopeless_; }
+    // What the next reply answers.
+    Phase phase() const;
     // Starts a transaction for the targets that are open or deferred; others are dropped. Only when idle.
     // `due_microseconds`: what the message says when it was sent; 0: the moment its content goes out.
-    void begin(std::uint64_t number, std::vector<Target>& targets, std::uint64_t due_microseconds);
+    void begin(std::uint64_t number, const MessageForm& form, std::vector<Target>& targets,
+               std::uint64_t due_microseconds);
     void quit();
 
     // What to write now; empty: nothing, read instead. Valid until the next call of anything here.
@@ -64,6 +68,9 @@ class ClientDialogue {
         greeting,
         ehlo,
         helo,
+        auth,         // the reply to AUTH PLAIN, or the end of AUTH LOGIN
+        auth_user,    // AUTH LOGIN: the 334 that asks for the name
+        auth_secret,  // ... for the password
         idle,
         mail,
         rcpt,
@@ -78,6 +85,10 @@ class ClientDialogue {
     void add_content();
     void on_reply(const smtp::Reply& reply);
     void on_hello(const smtp::Reply& reply);
+    bool follows_from_refusal() const;
+    void on_auth(const smtp::Reply& reply);
+    void authenticate(smtp::AuthMechanisms offered);
+    void give_up(std::string why);
     void on_transaction(const smtp::Reply& reply);
     void next_flight();
     void first_flight();
@@ -92,19 +103,21 @@ class ClientDialogue {
 
     const SendOptions& options_;
     const Domains& domains_;
-    OnRefusal on_refusal_;
-    void* owner_;
+    SendErrors& errors_;
     Composer composer_;
     smtp::ReplyParser replies_;
-    Stage stage_ = Stage::over;                                  // what the next reply answers
-    unsigned awaited_ = 0;                                       // replies
-    bool pipelining_ = false, chunking_ = false, size_ = false;  // asked for and offered
+    Stage stage_ = Stage::over;                   // what the next reply answers
+    unsigned awaited_ = 0;                        // replies
+    bool pipelining_ = false, chunking_ = false;  // asked for and offered
+    bool size_ = false, eight_bit_ = false;       // offered
+    std::string hopeless_;
 
     std::string commands_;
     std::vector<std::string_view> pieces_;
     bool flight_ready_ = false;
 
     // The transaction.
+    const MessageForm* form_ = nullptr;
     std::uint64_t number_ = 0;
     std::uint64_t due_microseconds_ = 0;
     std::vector<Target>* targets_ = nullptr;

@@ -2,9 +2,11 @@
 
 #include <CLI/CLI.hpp>
 
+#include <fstream>
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "bench/send.hpp"
 #include "bench/sink.hpp"
@@ -44,6 +46,22 @@ CLI::Option* add_endpoint(CLI::App& app, const std::string& name, std::function<
         name, [store](const std::string& text) { store(endpoint_of(text)); }, help);
 }
 
+// "USER:PASSWORD"; nothing of it is repeated in the error.
+Credentials credentials_of(const std::string& text) {
+    const auto colon = text.find(':');
+    if (colon == 0 || colon == std::string::npos) throw CLI::ValidationError("credentials are USER:PASSWORD");
+    return {text.substr(0, colon), text.substr(colon + 1)};
+}
+
+// The first line of a file.
+std::string first_line_of(const std::string& path) {
+    std::ifstream in(path);
+    std::string line;
+    if (!std::getline(in, line)) throw CLI::ValidationError("cannot read a line from " + path);
+    if (line.ends_with('\r')) line.pop_back();
+    return line;
+}
+
 void add_send(CLI::App& parent, const Choose& choose) {
     auto& app = *parent.add_subcommand("send", "generate mail and measure how it is taken");
     const auto o = std::make_shared<SendOptions>();
@@ -51,12 +69,46 @@ void add_send(CLI::App& parent, const Choose& choose) {
     auto* messages = app.add_option("--messages", o->messages, "how many must be accepted");
     add_duration(app, "--duration", o->duration, "how long to send, as in 10s")->excludes(messages);
     app.add_option("--sessions", o->sessions, "connections at a time")->capture_default_str();
-    add_size(app, "--size", o->size, "bytes of a message, as in 4KiB")->capture_default_str();
-    app.add_option("--recipients", o->recipients, "of a message")->capture_default_str();
-    app.add_option("--domains", o->domains, "recipient domains, chosen uniformly")->capture_default_str();
+    auto* size = app.add_option_function<std::string>(
+        "--size",
+        [o](const std::string& text) {
+            auto sizes = parse_sizes(text);
+            if (!sizes) throw CLI::ValidationError("--size", sizes.error().text);
+            o->sizes = std::move(*sizes);
+        },
+        "of a message: 4KiB; a range (log-uniform): 1KiB-64KiB; a mix with weights: "
+        "4KiB:70,32KiB:25,1MiB-4MiB:5");
+    size->default_str("4KiB");
+    app.add_option("--file", o->files,
+                   "a message to send instead, or a folder of *.eml; several times if wanted")
+        ->excludes(size)
+        ->allow_extra_args(false);
+    auto* recipients = app.add_option("--recipients", o->recipients, "of a message")->capture_default_str();
+    auto* domains = app.add_option("--domains", o->domains, "recipient domains")->capture_default_str();
+    auto* zipf = app.add_option(
+        "--zipf", o->zipf, "choose them by Zipf's law with this exponent, d000 most often; else uniformly");
+    app.add_option_function<std::vector<std::string>>(
+           "--recipient",
+           [o](const std::vector<std::string>& addresses) {
+               o->addresses = addresses;
+               o->recipients = static_cast<unsigned>(addresses.size());
+           },
+           "an address that every message goes to, instead of generated ones; several times if wanted")
+        ->excludes(recipients)
+        ->excludes(domains)
+        ->excludes(zipf)
+        ->allow_extra_args(false);
     app.add_option("--domain-suffix", o->domain_suffix, "they are d000.SUFFIX, d001.SUFFIX, ...")
         ->capture_default_str();
     app.add_option("--from", o->from, "the sender's address")->capture_default_str();
+    app.add_option("--helo", o->hello, "the name in EHLO")->capture_default_str();
+    auto* auth = app.add_option_function<std::string>(
+        "--auth", [o](const std::string& text) { o->auth = credentials_of(text); },
+        "USER:PASSWORD for AUTH PLAIN or LOGIN");
+    app.add_option_function<std::string>(
+           "--auth-file", [o](const std::string& path) { o->auth = credentials_of(first_line_of(path)); },
+           "a file whose first line is that, so that no process list shows it")
+        ->excludes(auth);
     app.add_option("--rate", o->rate, "messages a second, open loop: latency counts from when each was due");
     app.add_flag("--pipelining", o->pipelining, "MAIL, RCPT and DATA in one flight, where offered");
     app.add_flag("--chunking", o->chunking, "BDAT instead of DATA, where offered");

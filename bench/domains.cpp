@@ -33,7 +33,12 @@ std::optional<unsigned> numbered_label(std::string_view name, std::string_view l
 Domains::Domains(unsigned count, std::string suffix)
     : count_(std::max(count, 1u)),
       digits_(std::max<unsigned>(3, static_cast<unsigned>(fmt::formatted_size("{}", count_ - 1)))),
-      suffix_(std::move(suffix)) {}
+      suffix_(std::move(suffix)),
+      pattern_(name(0)) {}
+
+DomainChoice::DomainChoice(unsigned count, double zipf) : count_(count) {
+    if (zipf > 0) by_rank_.emplace(zipf_weights(count, zipf));
+}
 
 std::string Domains::name(unsigned number) const {
     return fmt::format("d{:0{}}.{}", number, digits_, suffix_);

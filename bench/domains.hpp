@@ -6,6 +6,8 @@
 #include <string>
 #include <string_view>
 
+#include "bench/choice.hpp"
+
 namespace angarium::bench {
 
 class Domains {
@@ -17,8 +19,8 @@ class Domains {
     unsigned count() const { return count_; }
     const std::string& suffix() const { return suffix_; }
     std::string name(unsigned number) const;
-    // Octets of every name.
-    std::size_t name_size() const { return 1 + digits_ + 1 + suffix_.size(); }
+    // The name of number 0, as long as every other: to be copied, and made another's by put_name().
+    const std::string& pattern() const { return pattern_; }
     // Writes the digits of `number` to where the 'd' of a name stands.
     void put_name(char* out, unsigned number) const;
     // The number of one of our names, in any case; nothing for other names.
@@ -28,6 +30,21 @@ class Domains {
     unsigned count_;
     unsigned digits_;
     std::string suffix_;
+    std::string pattern_;
+};
+
+// Whose domain a recipient has: uniform, or with an exponent by Zipf's law, d000 being the most frequent. Immutable once
+// made; constant time.
+class DomainChoice {
+  public:
+    DomainChoice(unsigned count, double zipf);
+    unsigned draw(Random& random) const {
+        return by_rank_ ? by_rank_->draw(random) : static_cast<unsigned>(random.below(count_));
+    }
+
+  private:
+    unsigned count_;
+    std::optional<WeightedChoice> by_rank_;
 };
 
 // "mx12.example.test" → 12; nothing for other names. `letter` is the label's text before the number ("d", "mx").

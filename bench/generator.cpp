@@ -25,7 +25,7 @@ std::uint64_t wall_microseconds_at(std::uint64_t mono) {
 }  // namespace
 
 Generator::Generator(SendState& state, SendTally& tally, runtime::RingShard& shard)
-    : state_(state), tally_(tally), shard_(shard), random_(state.form.run() + index(shard.id())) {}
+    : state_(state), tally_(tally), shard_(shard), random_(state.run + index(shard.id())) {}
 
 Task<void> Generator::run(unsigned sessions, double rate, std::uint64_t offset) {
     if (rate > 0) {
@@ -48,7 +48,7 @@ void Generator::abort() {
 
 bool Generator::may_begin() const {
     if (state_.stop.load(std::memory_order_relaxed)) return false;
-    if (state_.ends != 0 && mono_nanoseconds() >= state_.ends) return false;
+    if (shard_.now() >= state_.ends) return false;
     const auto wanted = state_.options.messages;
     return wanted == 0 || state_.claimed.load(std::memory_order_relaxed) < wanted;
 }
@@ -61,31 +61,29 @@ bool Generator::claim(Ticket& ticket) {
     ticket.failed = false;
     ticket.deferrals = 0;
     ticket.number = state_.numbered.fetch_add(1, std::memory_order_relaxed);
+    ticket.form = &state_.forms->draw(random_);
     ticket.targets.clear();
     for (unsigned i = 0; i < state_.options.recipients; ++i)
-        ticket.targets.push_back(
-            {i, static_cast<unsigned>(random_.below(state_.domains.count())), Fate::open});
+        ticket.targets.push_back({i, state_.choice.draw(random_), Fate::open});
     return true;
 }
 
 void Generator::begin(ClientDialogue& dialogue, Ticket& ticket) {
     if (tally_.first == 0) tally_.first = mono_nanoseconds();
-    dialogue.begin(ticket.number, ticket.targets, ticket.due == 0 ? 0 : wall_microseconds_at(ticket.due));
+    dialogue.begin(ticket.number, *ticket.form, ticket.targets,
+                   ticket.due == 0 ? 0 : wall_microseconds_at(ticket.due));
 }
 
-void Generator::refused(unsigned code) {
-    if (code < tally_.refusals.size()) tally_.refusals[code].add();
+Task<IoResult<std::unique_ptr<Stream>>> Generator::connect() {
+    return shard_.network().connect(state_.options.to, std::nullopt, shard_.now() + connect_timeout);
 }
 
 Task<void> Generator::session() {
-    ClientDialogue dialogue(
-        state_.options, state_.form, state_.domains,
-        [](void* self, unsigned code) { static_cast<Generator*>(self)->refused(code); }, this);
+    ClientDialogue dialogue(state_.options, state_.domains, tally_.errors);
     Ticket ticket;
     unsigned failed_connects = 0;
     while (!state_.stop && (ticket.held || may_begin()) && failed_connects < most_failed_connects) {
-        auto stream = co_await shard_.network().connect(state_.options.to, std::nullopt,
-                                                        shard_.now() + connect_timeout);
+        auto stream = co_await connect();
         const bool connected = stream.has_value() && !state_.stop;
         if (connected) {
             streams_.push_back(stream->get());
@@ -96,9 +94,15 @@ Task<void> Generator::session() {
             streams_.pop_back();
             tally_.open.set(streams_.size());
             failed_connects = greeted ? 0 : failed_connects + 1;
+            if (!dialogue.hopeless().empty()) {  // the other sessions would fare no better
+                trouble_ = dialogue.hopeless();
+                state_.stop = true;
+            }
         } else if (!stream) {
             tally_.connect_errors.add();
-            trouble_ = fmt::format("cannot connect: {}", to_string(stream.error()));
+            tally_.errors.lost(Phase::connect, stream.error());
+            trouble_ =
+                fmt::format("cannot connect to {}: {}", state_.options.to.text(), to_string(stream.error()));
             ++failed_connects;
         }
         if (failed_connects > 0) co_await shard_.sleep(pause_after_refusal);
@@ -111,6 +115,7 @@ Task<bool> Generator::converse(Stream& stream, ClientDialogue& dialogue, Ticket&
     const auto most = state_.options.messages_per_session;
     std::uint64_t begun = 0;
     bool greeted = false;
+    std::optional<IoError> lost;
     dialogue.connected();
     while (!dialogue.over()) {
         if (dialogue.idle()) {
@@ -134,17 +139,24 @@ Task<bool> Generator::converse(Stream& stream, ClientDialogue& dialogue, Ticket&
         const auto flight = dialogue.flight();
         if (!flight.empty()) {
             const auto written = co_await stream.write(flight, shard_.now() + state_.options.timeout);
-            if (!written) break;
+            if (!written) {
+                lost = written.error();
+                break;
+            }
         }
         const auto input = co_await stream.read(shard_.now() + state_.options.timeout);
         if (!input) {
-            if (!greeted) trouble_ = fmt::format("no greeting: {}", to_string(input.error()));
+            lost = input.error();
             break;
         }
         dialogue.feed(*input);
         if (dialogue.ended()) settle(ticket, dialogue, false);
     }
-    if (dialogue.over() && !greeted) trouble_ = "refused when greeting";
+    const auto phase = dialogue.phase();
+    if (lost && phase != Phase::quit && !state_.stop) tally_.errors.lost(phase, *lost);
+    if (!greeted && !state_.stop)
+        trouble_ = lost ? fmt::format("{} before the reply to {}", to_string(*lost), to_string(phase))
+                        : "the server refused the connection";
     if (dialogue.under_way()) settle(ticket, dialogue, true);
     co_return greeted;
 }
@@ -171,6 +183,7 @@ void Generator::settle(Ticket& ticket, const ClientDialogue& dialogue, bool lost
     if (!open) {
         ticket.held = false;
         (ticket.failed ? tally_.failed : tally_.messages).add();
+        if (!ticket.failed) tally_.bytes.add(ticket.form->size());
     } else if (lost) {
         if (dialogue.outcome_unknown())
             ticket.number = state_.numbered.fetch_add(1, std::memory_order_relaxed);

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "bench/client_dialogue.hpp"
+#include "bench/forms.hpp"
 #include "bench/pacer.hpp"
 #include "bench/send_run.hpp"
 #include "engine/base/random.hpp"
@@ -17,14 +18,17 @@ namespace angarium::bench {
 
 // What the shards of a run share.
 struct SendState {
-    SendState(const SendOptions& options_, std::uint64_t run)
+    SendState(const SendOptions& options_, std::uint64_t run_)
         : options(options_),
+          run(run_),
           domains(options.domains, options.domain_suffix),
-          form(run, options.size, options.recipients, options.from, domains) {}
+          choice(options.domains, options.zipf) {}
     const SendOptions options;
+    const std::uint64_t run;
     const Domains domains;
-    const MessageForm form;
-    std::uint64_t ends = 0;  // monotonic nanoseconds when no further message is begun; 0: never
+    const DomainChoice choice;
+    std::unique_ptr<const Forms> forms;                  // there before the shards start
+    MonoTime ends = no_deadline;                         // when no further message is begun
     alignas(128) std::atomic<std::uint64_t> claimed{0};  // messages that somebody has taken on
     alignas(128) std::atomic<std::uint64_t> numbered{0};
     std::atomic<bool> stop{false};
@@ -46,10 +50,13 @@ class Generator {
         bool failed = false;  // for at least one recipient
         unsigned deferrals = 0;
         std::uint64_t number = 0;
+        const MessageForm* form = nullptr;
         std::uint64_t due = 0;  // open loop: monotonic nanoseconds
         std::vector<ClientDialogue::Target> targets;
     };
     runtime::Task<void> session();
+    // A connection that is ready for the greeting: the one place where it is made.
+    runtime::Task<IoResult<std::unique_ptr<runtime::Stream>>> connect();
     // True: the server greeted us and took our EHLO.
     runtime::Task<bool> converse(runtime::Stream& stream, ClientDialogue& dialogue, Ticket& ticket);
     bool may_begin() const;
@@ -58,7 +65,6 @@ class Generator {
     // A transaction has ended, or (`lost`) its connection has.
     void settle(Ticket& ticket, const ClientDialogue& dialogue, bool lost);
     void give_up(Ticket& ticket);
-    void refused(unsigned code);
 
     SendState& state_;
     SendTally& tally_;

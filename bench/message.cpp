@@ -25,30 +25,13 @@ void put_hex(char* out, std::uint64_t value) {
     for (unsigned i = run_digits; i > 0; --i, value >>= 4) out[i - 1] = "0123456789abcdef"[value & 15];
 }
 
-// Text of exactly `size` octets: whole lines of 76 octets as long as they fit, every 64th with a dot in front, and a last
-// line that ends in CRLF.
-std::string filler(std::size_t size) {
-    constexpr std::size_t line = 78;
-    constexpr std::string_view text =
-        "The mounted relay of the Persian kings: a fresh rider waited at each station.";
-    static_assert(text.size() >= line - 2);
-    std::string out;
-    out.reserve(size);
-    for (std::size_t n = 1; out.size() < size; ++n) {
-        auto length = std::min(line, size - out.size());
-        if (const auto rest = size - out.size() - length; rest == 1)
-            --length;  // never a lone CR in the next line
-        if (length < 2) {
-            out.append(length, ' ');  // a message of one octet more than its head: nothing can end a line
-            break;
-        }
-        const auto begin = out.size();
-        out.append(text.substr(0, length - 2)).append("\r\n");
-        if (n % 64 == 3 && length > 2) out[begin] = '.';
-    }
-    return out;
-}
+constexpr std::string_view filler_text =
+    "The mounted relay of the Persian kings: a fresh rider waited at each station.";
+static_assert(filler_text.size() >= Filler::line - 1);  // the last line takes up to so much of it
+// The lines with a dot in front: number 2, 66, 130 ...
+constexpr std::size_t dot_every = 64, first_dot = 2;
 
+// Whole lines, with dots doubled.
 std::string stuffed(std::string_view plain) {
     std::string out;
     out.reserve(plain.size() + plain.size() / 512 + 8);
@@ -58,8 +41,7 @@ std::string stuffed(std::string_view plain) {
         out += c;
         line_start = c == '\n';
     }
-    if (!line_start) out += "\r\n";
-    return out += ".\r\n";
+    return out;
 }
 
 }  // namespace
@@ -68,52 +50,106 @@ Checksum::Checksum() : state_(XXH3_createState(), [](XXH3_state_s* state) { XXH3
     reset();
 }
 Checksum::~Checksum() = default;
+Checksum::Checksum(const Checksum& other) : Checksum() { *this = other; }
+Checksum& Checksum::operator=(const Checksum& other) {
+    if (this != &other) XXH3_copyState(state_.get(), other.state_.get());
+    return *this;
+}
 void Checksum::reset() { XXH3_64bits_reset(state_.get()); }
 void Checksum::add(std::string_view piece) { XXH3_64bits_update(state_.get(), piece.data(), piece.size()); }
 std::uint64_t Checksum::value() const { return XXH3_64bits_digest(state_.get()); }
 
-MessageForm::MessageForm(std::uint64_t run, std::uint64_t size, unsigned recipients, const std::string& from,
-                         const Domains& domains)
-    : run_(run), recipients_(recipients) {
-    head_ = fmt::format("{}{:016x}-", bench_field, run);
+Filler::Filler(std::size_t lines) {
+    plain_.reserve(lines * line);
+    for (std::size_t n = 0; n < lines; ++n) {
+        plain_.append(filler_text.substr(0, line - 2)).append("\r\n");
+        if (n % dot_every == first_dot) plain_[n * line] = '.';
+    }
+    stuffed_ = bench::stuffed(plain_);
+}
+
+std::string_view Filler::stuffed(std::size_t lines) const {
+    const auto dots = (lines + dot_every - 1 - first_dot) / dot_every;
+    return std::string_view(stuffed_).substr(0, lines * line + dots);
+}
+
+void MessageForm::begin(const RunFacts& facts) {
+    head_ = fmt::format("{}{:016x}-", bench_field, facts.run);
     number_at_ = head_.size();
     head_.append(number_digits, '0').append(" ");
     time_at_ = head_.size();
     head_.append(time_digits, '0');
-    head_ += fmt::format(" {:0{}}\r\n{}", recipients, recipient_digits, check_field);
+    head_ += fmt::format(" {:0{}}\r\n{}", facts.recipients, recipient_digits, check_field);
     check_at_ = head_.size();
-    head_.append(run_digits, '0');
-    head_ += fmt::format("\r\nFrom: <{}>\r\nTo: <r0@", from);
-    domain_at_ = head_.size();
-    head_ += domains.name(0) + ">\r\nSubject: a message of angarium bench\r\nDate: ";
+    head_.append(run_digits, '0').append("\r\n");
+}
+
+void MessageForm::generated_header(const RunFacts& facts, const Domains& domains) {
+    head_ += fmt::format("From: <{}>\r\nTo: <", facts.from);
+    if (facts.to.empty()) {
+        head_ += "r0@";
+        domain_at_ = head_.size();
+        head_ += domains.pattern();
+    } else {
+        head_ += facts.to;
+    }
+    head_ += ">\r\nSubject: a message of angarium bench\r\nDate: ";
     smtp::append_date(head_, std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now()));
     head_ += "\r\nMessage-ID: <";
     message_id_at_ = head_.size();
     head_.append(number_digits, '0');
-    head_ += fmt::format(".{:016x}@{}>\r\n\r\n", run, domains.suffix());
-    body_at_ = head_.size();
-    head_ += fmt::format("Run {:016x}, message ", run);
-    body_number_at_ = head_.size();
-    head_.append(number_digits, '0').append("\r\n");
-    plain_ = filler(size > head_.size() ? size - head_.size() : 0);
-    stuffed_ = bench::stuffed(plain_);
-    if (plain_.empty()) stuffed_ = ".\r\n";
+    head_ += fmt::format(".{:016x}@{}>\r\n\r\n", facts.run, domains.suffix());
 }
 
-Composer::Composer(const MessageForm& form, const Domains& domains)
-    : form_(form), domains_(domains), head_(form.head()) {}
+void MessageForm::last_line(const RunFacts& facts) {
+    tail_ = fmt::format("Run {:016x}, message ", facts.run);
+    last_number_at_ = tail_.size();
+    tail_.append(number_digits, '0').append("\r\n");
+}
 
-void Composer::compose(std::uint64_t number, std::uint64_t sent_microseconds, unsigned domain) {
+std::size_t MessageForm::least_size(const RunFacts& facts, const Domains& domains) {
+    return MessageForm(facts, domains, 0, Filler(0)).size();
+}
+
+MessageForm::MessageForm(const RunFacts& facts, const Domains& domains, std::uint64_t size,
+                         const Filler& filler) {
+    begin(facts);
+    generated_header(facts, domains);
+    last_line(facts);
+    const auto least = head_.size() + tail_.size();
+    const auto rest = size > least ? static_cast<std::size_t>(size) - least : 0;
+    const auto lines = rest / Filler::line;
+    tail_.insert(tail_.size() - 2, filler_text.data(), rest % Filler::line);
+    plain_ = filler.plain(lines);
+    stuffed_ = filler.stuffed(lines);
+    body_.add(plain_);
+}
+
+MessageForm::MessageForm(const RunFacts& facts, const MailFile& file)
+    : plain_(file.plain), eight_bit_(file.eight_bit) {
+    begin(facts);
+    own_stuffed_ = bench::stuffed(plain_);
+    if (own_stuffed_.size() == plain_.size()) own_stuffed_ = {};  // no dots
+    stuffed_ = own_stuffed_.empty() ? plain_ : own_stuffed_;
+    body_.add(plain_.substr(file.body_at));
+}
+
+void Composer::compose(const MessageForm& form, std::uint64_t number, std::uint64_t sent_microseconds,
+                       unsigned domain) {
+    head_ = form.head_;
+    tail_ = form.tail_;
     char* const head = head_.data();
-    put_decimal(head + form_.number_at_, number_digits, number);
-    put_decimal(head + form_.time_at_, time_digits, sent_microseconds);
-    put_decimal(head + form_.message_id_at_, number_digits, number);
-    put_decimal(head + form_.body_number_at_, number_digits, number);
-    domains_.put_name(head + form_.domain_at_, domain);
-    checksum_.reset();
-    checksum_.add(std::string_view(head_).substr(form_.body_at_));
-    checksum_.add(form_.plain());
-    put_hex(head + form_.check_at_, checksum_.value());
+    put_decimal(head + form.number_at_, number_digits, number);
+    put_decimal(head + form.time_at_, time_digits, sent_microseconds);
+    checksum_ = form.body_;
+    if (form.generated()) {
+        put_decimal(head + form.message_id_at_, number_digits, number);
+        if (form.domain_at_ != MessageForm::nowhere) domains_.put_name(head + form.domain_at_, domain);
+        put_decimal(tail_.data() + form.last_number_at_, number_digits, number);
+        checksum_.add(tail_);
+    }
+    put_hex(head + form.check_at_, checksum_.value());
+    tail_ += end_of_data;
 }
 
 void MessageReader::begin() {

@@ -73,12 +73,16 @@ BENCHMARK(parse_ehlo);
 
 struct Content {
     explicit Content(std::uint64_t size)
-        : domains(100, "example.test"), form(1, size, 1, "a@sender.test", domains), composer(form, domains) {
-        composer.compose(1, 1, 1);
-        plain = std::string(composer.head()).append(form.plain());
-        wire = std::string(composer.head()).append(form.stuffed());
+        : domains(100, "example.test"),
+          filler(MessageForm::filler_lines(size)),
+          form(RunFacts{1, 1, "a@sender.test", {}}, domains, size, filler),
+          composer(domains) {
+        composer.compose(form, 1, 1, 1);
+        plain = std::string(composer.head()).append(form.plain()).append(composer.tail());
+        wire = std::string(composer.head()).append(form.stuffed()).append(composer.tail_with_end());
     }
     Domains domains;
+    Filler filler;
     MessageForm form;
     Composer composer;
     std::string plain, wire;
@@ -137,7 +141,7 @@ BENCHMARK(received_header);
 void compose_message(benchmark::State& state) {
     Content content(static_cast<std::uint64_t>(state.range(0)));
     std::uint64_t number = 0;
-    for (auto _ : state) content.composer.compose(++number, 1, 7);
+    for (auto _ : state) content.composer.compose(content.form, ++number, 1, 7);
     state.SetItemsProcessed(state.iterations());
 }
 BENCHMARK(compose_message)->Arg(4096)->Arg(32768);

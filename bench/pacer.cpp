@@ -38,8 +38,9 @@ void Pacer::wait(Awaiter& awaiter) {
     if (waiting_.size() == 1) arm();
 }
 
+// Also takes back what an earlier arming has reported, so that nobody has to read it. Without anybody who waits: disarms.
 void Pacer::arm() {
-    const auto when = due();
+    const auto when = waiting_.empty() ? 0 : due();
     itimerspec spec{};
     spec.it_value.tv_sec = static_cast<time_t>(when / 1'000'000'000);
     spec.it_value.tv_nsec = static_cast<long>(when % 1'000'000'000);
@@ -47,8 +48,6 @@ void Pacer::arm() {
 }
 
 void Pacer::fire() {
-    std::uint64_t times = 0;
-    [[maybe_unused]] const auto got = ::read(descriptor_, &times, sizeof times);
     const auto now = mono_nanoseconds();
     while (!waiting_.empty() && due() <= now) {
         Awaiter& first = *waiting_.front();
@@ -57,7 +56,7 @@ void Pacer::fire() {
         ++taken_;
         runtime::current_ready_list().push(runtime::resume_of(first.waiter_));
     }
-    if (!waiting_.empty()) arm();
+    arm();
 }
 
 void Pacer::stop() {

@@ -8,6 +8,7 @@
 
 #include "bench/send_report.hpp"
 #include "bench/send_run.hpp"
+#include "engine/runtime/descriptors.hpp"
 #include "engine/runtime/signals.hpp"
 
 namespace angarium::bench {
@@ -37,6 +38,7 @@ class ProgressLine {
 
 int run_send(const SendOptions& options) {
     runtime::block_service_signals();
+    runtime::allow_all_descriptors();
     ProgressLine line;
     std::function<void(const SendProgress&)> progress;
     if (options.progress) progress = [&line](const SendProgress& now) { line.show(now); };

@@ -6,23 +6,37 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <vector>
 
+#include "bench/sizes.hpp"
 #include "engine/base/endpoint.hpp"
 #include "engine/base/time.hpp"
 
 namespace angarium::bench {
 
+struct Credentials {
+    std::string user, password;
+};
+
 struct SendOptions {
     Endpoint to;
-    std::uint64_t messages = 0;  // accepted in all; 0: until `duration` is over
-    Duration duration{};         // 0: until `messages` are accepted
-    unsigned sessions = 50;      // connections at a time, over all shards
-    std::uint64_t size = 4096;   // bytes of one message, headers included
-    unsigned recipients = 1;     // of one message
-    unsigned domains = 1;        // recipient domains d000 ... under domain_suffix, chosen uniformly
+    std::uint64_t messages = 0;                 // accepted in all; 0: until `duration` is over
+    Duration duration{};                        // 0: until `messages` are accepted
+    unsigned sessions = 50;                     // connections at a time, over all shards
+    std::vector<SizeShare> sizes{SizeShare{}};  // of messages, headers included
+    std::vector<std::string>
+        files;                // messages to send instead of generated ones; a folder stands for its *.eml
+    unsigned recipients = 1;  // of one message; its header has four digits for them
+    static constexpr unsigned most_recipients = 9999;
+    unsigned domains = 1;  // recipient domains d000 ... under domain_suffix
+    double zipf = 0;       // exponent of the law by which they are chosen; 0: uniformly
     std::string domain_suffix = "example.test";
     std::string from = "a@sender.test";
+    std::vector<std::string> addresses;         // every message's recipients, instead of generated ones
+    std::string hello = "bench.angarium.test";  // the name in EHLO
+    std::optional<Credentials> auth;            // AUTH PLAIN, or LOGIN where that is all there is
     double rate = 0;          // messages a second, open loop; 0: closed loop, as fast as they are taken
     bool pipelining = false;  // MAIL, RCPT and DATA (or BDAT) in one flight, where offered
     bool chunking = false;    // BDAT instead of DATA, where offered

@@ -11,6 +11,19 @@ namespace {
 
 using nlohmann::ordered_json;
 
+// "4KiB:70,32KiB:30 a message", "12 files".
+std::string messages_text(const SendOptions& o) {
+    if (o.files.empty()) return sizes_text(o.sizes) + " a message";
+    return o.files.size() == 1 ? o.files.front()
+                               : fmt::format("{} and {} more", o.files.front(), o.files.size() - 1);
+}
+
+std::string domains_text(const SendOptions& o) {
+    if (!o.addresses.empty()) return o.addresses.front();
+    const auto law = o.zipf > 0 ? fmt::format(" by Zipf's law ({})", o.zipf) : std::string();
+    return fmt::format("{} domain{}{}", o.domains, o.domains == 1 ? "" : "s", law);
+}
+
 Cost cost_of(const SendSummary& summary) {
     return {summary.messages, summary.cpu, summary.ring, summary.peak_memory};
 }
@@ -21,13 +34,13 @@ std::string send_text(const SendOptions& o, const SendSummary& s) {
     TextReport report;
     const auto line = [&report](std::string_view what, const std::string& text) { report.line(what, text); };
     const auto loop = o.rate > 0 ? fmt::format("open loop at {:.0f} /s", o.rate) : std::string("closed loop");
-    line("run",
-         fmt::format("{:016x} to {}: {} a message, {} recipient{}, {} domain{}, {} sessions, {}", s.run,
-                     o.to.text(), size_text(static_cast<double>(s.size)), o.recipients,
-                     o.recipients == 1 ? "" : "s", o.domains, o.domains == 1 ? "" : "s", o.sessions, loop));
-    line("accepted", fmt::format("{} messages in {:.2f} s: {:.0f} /s, {} /s", s.messages, s.seconds,
-                                 ratio(static_cast<double>(s.messages), s.seconds),
-                                 size_text(ratio(static_cast<double>(s.messages * s.size), s.seconds))));
+    line("run", fmt::format("{:016x} to {}: {}, {} recipient{}, {}, {} sessions, {}", s.run, o.to.text(),
+                            messages_text(o), o.recipients, o.recipients == 1 ? "" : "s", domains_text(o),
+                            o.sessions, loop));
+    const auto messages = static_cast<double>(s.messages), bytes = static_cast<double>(s.bytes);
+    line("accepted", fmt::format("{} messages of {} in {:.2f} s: {:.0f} /s, {} /s", s.messages,
+                                 size_text(ratio(bytes, messages)), s.seconds, ratio(messages, s.seconds),
+                                 size_text(ratio(bytes, s.seconds))));
     line("latency", latency_text(s.latency));
     if (s.service.count() > 0) line("service", latency_text(s.service));
     line("not accepted",
@@ -38,10 +51,14 @@ std::string send_text(const SendOptions& o, const SendSummary& s) {
          fmt::format("{} ({:.1f} messages each), {} could not be made", s.connections,
                      ratio(static_cast<double>(s.messages), static_cast<double>(s.connections)),
                      s.connect_errors));
-    std::string refusals;
-    for (std::size_t code = 0; code < s.refusals.size(); ++code)
-        if (s.refusals[code] > 0) refusals += fmt::format("{}: {}   ", code, s.refusals[code]);
-    if (!refusals.empty()) line("refusals", refusals);
+    std::string_view label = "errors";
+    for (const auto& error : s.errors.all()) {
+        line(label, error.code != 0 ? fmt::format("{} x {}, at {}: {}", error.count, error.code,
+                                                  to_string(error.phase), error.example)
+                                    : fmt::format("{} x {}, at {}", error.count, to_string(error.reason),
+                                                  to_string(error.phase)));
+        label = "";
+    }
     if (!s.trouble.empty()) line("trouble", s.trouble);
     report.cost(cost_of(s));
     return report.text();
@@ -60,26 +77,36 @@ std::string send_json(const SendOptions& o, const SendSummary& s) {
     out["interrupted"] = s.interrupted;
     out["seconds"] = s.seconds;
     out["rate"] = ratio(static_cast<double>(s.messages), s.seconds);
-    out["message_bytes"] = s.size;
+    out["bytes"] = s.bytes;
+    out["message_bytes"] = ratio(static_cast<double>(s.bytes), static_cast<double>(s.messages));
     out["latency_seconds"] = latency_json<ordered_json>(s.latency);
     if (s.service.count() > 0) out["service_seconds"] = latency_json<ordered_json>(s.service);
     out["connections"] = s.connections;
     out["connect_errors"] = s.connect_errors;
-    out["refusals"] = ordered_json::object();
-    for (std::size_t code = 0; code < s.refusals.size(); ++code)
-        if (s.refusals[code] > 0) out["refusals"][fmt::format("{}", code)] = s.refusals[code];
+    out["refusals"] = ordered_json::object();  // by code
+    out["errors"] = ordered_json::array();     // by step and code or reason
+    for (const auto& error : s.errors.all()) {
+        ordered_json one{{"at", to_string(error.phase)}};
+        if (error.code != 0) {
+            out["refusals"][std::to_string(error.code)] = s.errors.refusals(error.code);
+            one["code"] = error.code;
+            one["example"] = error.example;
+        } else {
+            one["reason"] = to_string(error.reason);
+        }
+        one["count"] = error.count;
+        out["errors"].push_back(std::move(one));
+    }
     out["trouble"] = s.trouble;
     add_cost(out, cost_of(s));
-    out["options"] = {{"messages", o.messages},
-                      {"duration_seconds", std::chrono::duration<double>(o.duration).count()},
-                      {"sessions", o.sessions},
-                      {"recipients", o.recipients},
-                      {"domains", o.domains},
-                      {"rate", o.rate},
-                      {"pipelining", o.pipelining},
-                      {"chunking", o.chunking},
-                      {"messages_per_session", o.messages_per_session},
-                      {"shards", o.shards}};
+    out["options"] = {
+        {"messages", o.messages}, {"duration_seconds", std::chrono::duration<double>(o.duration).count()},
+        {"sessions", o.sessions}, {"size", o.files.empty() ? sizes_text(o.sizes) : std::string()},
+        {"files", o.files},       {"recipients", o.recipients},
+        {"domains", o.domains},   {"zipf", o.zipf},
+        {"rate", o.rate},         {"pipelining", o.pipelining},
+        {"chunking", o.chunking}, {"messages_per_session", o.messages_per_session},
+        {"shards", o.shards}};
     return out.dump() + "\n";
 }
 

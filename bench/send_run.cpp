@@ -19,16 +19,37 @@ unsigned share(unsigned total, unsigned parts, unsigned part) {
     return total / parts + (part < total % parts ? 1 : 0);
 }
 
-Result<void> check(const SendOptions& o, const MessageForm& form) {
+// It goes into a command or a header.
+bool is_address(std::string_view text) {
+    return !text.empty() && std::ranges::all_of(text, [](unsigned char c) {
+        return c > ' ' && c != '<' && c != '>' && c != 127;
+    });
+}
+
+Result<void> check(const SendOptions& o) {
     if (o.messages == 0 && o.duration <= Duration::zero())
         return failure("say how much: a number of messages or a duration");
-    if (o.sessions == 0 || o.shards == 0 || o.recipients == 0 || o.recipients > 9999 || o.domains == 0)
-        return failure("sessions, shards, domains and recipients (at most 9999) must be positive");
+    if (o.sessions == 0 || o.shards == 0 || o.recipients == 0 ||
+        o.recipients > SendOptions::most_recipients || o.domains == 0)
+        return failure(fmt::format("sessions, shards, domains and recipients (at most {}) must be positive",
+                                   SendOptions::most_recipients));
     if (o.sessions < o.shards) return failure("every shard needs a session");
-    if (o.size < form.least_size())
-        return failure(
-            fmt::format("a message has at least {} bytes, for what identifies it", form.least_size()));
+    if (o.zipf < 0) return failure("the exponent of Zipf's law is not negative; 1 is usual");
+    if (!o.from.empty() && !is_address(o.from)) return failure(o.from + " is no address");
+    if (!is_address(o.hello)) return failure("'" + o.hello + "' is no name for EHLO");
+    for (const auto& address : o.addresses)
+        if (!is_address(address)) return failure("'" + address + "' is no address");
+    if (!o.addresses.empty() && o.addresses.size() != o.recipients)
+        return failure("give either addresses or a number of recipients");
     return {};
+}
+
+Result<std::unique_ptr<Forms>> forms_of(const SendState& state) {
+    const auto& o = state.options;
+    const RunFacts facts{state.run, o.recipients, o.from,
+                         o.addresses.empty() ? std::string() : o.addresses.front()};
+    if (!o.files.empty()) return Forms::of_files(facts, o.files);
+    return Forms::of_sizes(facts, state.domains, o.sizes);
 }
 
 }  // namespace
@@ -42,15 +63,17 @@ class SendRun::Implementation {
 
     Result<SendSummary> run(bool signals, std::function<void(const SendProgress&)> progress) {
         const auto& options = state_.options;
-        if (auto checked = check(options, state_.form); !checked) return std::unexpected(checked.error());
+        if (auto checked = check(options); !checked) return std::unexpected(checked.error());
+        auto forms = forms_of(state_);
+        if (!forms) return std::unexpected(forms.error());
+        state_.forms = std::move(*forms);
         auto set = runtime::ShardSet::create(options.shards, clock_, {}, false);
         if (!set) return std::unexpected(set.error());
         set_ = set->get();
         progress_ = std::move(progress);
         active_ = options.shards;
         started_ = mono_nanoseconds();
-        if (options.duration > Duration::zero())
-            state_.ends = started_ + static_cast<std::uint64_t>(options.duration.count());
+        if (options.duration > Duration::zero()) state_.ends = clock_.mono() + options.duration;
         const auto before = CpuTime::now();
         set_->run([this, signals](RingShard& shard) { return main(shard, signals); });
         const auto cpu = CpuTime::now() - before;
@@ -143,8 +166,7 @@ SendProgress SendRun::Implementation::so_far() const {
 
 SendSummary SendRun::Implementation::summary(CpuTime cpu) const {
     SendSummary s;
-    s.run = state_.form.run();
-    s.size = state_.form.size();
+    s.run = state_.run;
     std::uint64_t first = 0, last = 0;
     for (std::size_t i = 0; i < tallies_.size(); ++i) {
         const auto& tally = tallies_[i];
@@ -156,8 +178,8 @@ SendSummary SendRun::Implementation::summary(CpuTime cpu) const {
         s.interrupted += tally.interrupted.value();
         s.connections += tally.connections.value();
         s.connect_errors += tally.connect_errors.value();
-        for (std::size_t code = 0; code < s.refusals.size(); ++code)
-            s.refusals[code] += tally.refusals[code].value();
+        s.bytes += tally.bytes.value();
+        s.errors.merge(tally.errors);
         s.latency.merge(tally.latency);
         s.service.merge(tally.service);
         if (tally.first != 0) first = first == 0 ? tally.first : std::min(first, tally.first);
@@ -168,8 +190,8 @@ SendSummary SendRun::Implementation::summary(CpuTime cpu) const {
     s.cpu = cpu;
     s.peak_memory = peak_resident_bytes();
     const auto wanted = state_.options.messages;
-    s.complete =
-        s.failed == 0 && (wanted != 0 ? s.messages >= wanted || state_.ends != 0 : true) && s.messages > 0;
+    s.complete = s.failed == 0 && (wanted != 0 ? s.messages >= wanted || state_.ends != no_deadline : true) &&
+                 s.messages > 0;
     return s;
 }
 

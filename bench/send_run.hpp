@@ -2,7 +2,6 @@
 // which blocks in run().
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -11,6 +10,7 @@
 #include "bench/histogram.hpp"
 #include "bench/ledger.hpp"
 #include "bench/send.hpp"
+#include "bench/send_errors.hpp"
 #include "bench/usage.hpp"
 #include "engine/base/result.hpp"
 
@@ -27,9 +27,10 @@ struct alignas(128) SendTally {
     Counter interrupted;  // the connection was lost earlier: sent again
     Counter connections;  // that were greeted
     Counter connect_errors;
-    Counter open;                       // connections now
-    std::array<Counter, 600> refusals;  // by reply code
+    Counter open;   // connections now
+    Counter bytes;  // of messages that every recipient accepted
 
+    SendErrors errors;  // read by others at the end, as what follows
     Histogram latency;  // content handed out (open loop: slot due) to its reply, nanoseconds; read at the end
     Histogram service;  // open loop: content handed out to its reply
     std::uint64_t first = 0,
@@ -38,10 +39,10 @@ struct alignas(128) SendTally {
 
 struct SendSummary {
     std::uint64_t run = 0;
-    std::uint64_t size = 0;  // octets of a message, as they came out
+    std::uint64_t bytes = 0;  // of accepted messages
     std::uint64_t messages = 0, recipients = 0, failed = 0, retried = 0, unknown = 0, interrupted = 0;
     std::uint64_t connections = 0, connect_errors = 0;
-    std::array<std::uint64_t, 600> refusals{};
+    SendErrors errors;
     Histogram latency, service;
     double seconds = 0;
     CpuTime cpu;

@@ -9,13 +9,14 @@ using Target = ClientDialogue::Target;
 using Fate = Target::Fate;
 
 struct Client {
-    explicit Client(bool pipelining = false, bool chunking = false)
-        : domains(100, "example.test"), form(1, 1000, 2, "a@sender.test", domains) {
+    explicit Client(bool pipelining = false, bool chunking = false, std::string_view auth = {})
+        : domains(100, "example.test"),
+          filler(MessageForm::filler_lines(1000)),
+          form(RunFacts{1, 2, "a@sender.test", {}}, domains, 1000, filler) {
         options.pipelining = pipelining;
         options.chunking = chunking;
-        dialogue.emplace(
-            options, form, domains,
-            [](void* self, unsigned code) { static_cast<Client*>(self)->refusals.push_back(code); }, this);
+        if (!auth.empty()) options.auth = Credentials{std::string(auth), "secret"};
+        dialogue.emplace(options, domains, errors);
         dialogue->connected();
     }
     // Greets, and offers everything that we know.
@@ -26,7 +27,7 @@ struct Client {
     }
     std::string begin() {
         targets = {{0, 7, Fate::open}, {1, 8, Fate::open}};
-        dialogue->begin(5, targets, 0);
+        dialogue->begin(5, form, targets, 0);
         return next();
     }
     std::string next() {
@@ -40,10 +41,11 @@ struct Client {
     }
     SendOptions options;
     Domains domains;
+    Filler filler;
     MessageForm form;
+    SendErrors errors;
     std::optional<ClientDialogue> dialogue;
     std::vector<Target> targets;
-    std::vector<unsigned> refusals;
 };
 
 const std::string mail = "MAIL FROM:<a@sender.test> SIZE=1000\r\n";
@@ -95,7 +97,10 @@ TEST(ClientDialogue, SendsAllInOneFlightWithChunks) {
     EXPECT_TRUE(client.dialogue->ended());
     EXPECT_EQ(client.targets[0].fate, Fate::accepted);
     EXPECT_EQ(client.targets[1].fate, Fate::failed);
-    EXPECT_EQ(client.refusals, std::vector<unsigned>{550});
+    ASSERT_EQ(client.errors.all().size(), 1u);
+    EXPECT_EQ(client.errors.all()[0].phase, Phase::rcpt);
+    EXPECT_EQ(client.errors.all()[0].code, 550u);
+    EXPECT_EQ(client.errors.all()[0].example, "550 no");
 }
 
 // A refused MAIL decides for everybody; what its followers hear says nothing more.
@@ -108,6 +113,9 @@ TEST(ClientDialogue, TakesTheRefusalOfMailForAll) {
     EXPECT_EQ(client.targets[0].fate, Fate::deferred);
     EXPECT_EQ(client.targets[1].fate, Fate::deferred);
     EXPECT_TRUE(client.dialogue->idle());
+    ASSERT_EQ(client.errors.all().size(), 1u);
+    EXPECT_EQ(client.errors.all()[0].phase, Phase::mail);
+    EXPECT_EQ(client.errors.all()[0].count, 1u);
 }
 
 TEST(ClientDialogue, ResetsWhenNoRecipientIsLeft) {
@@ -124,7 +132,7 @@ TEST(ClientDialogue, ResetsWhenNoRecipientIsLeft) {
     client.answer("250 ok\r\n");
     ASSERT_TRUE(client.dialogue->idle());
     // The second try is for the deferred one only.
-    client.dialogue->begin(5, client.targets, 0);
+    client.dialogue->begin(5, client.form, client.targets, 0);
     EXPECT_EQ(client.next(), mail);
     EXPECT_EQ(client.answer("250 ok\r\n"), rcpt1);
     EXPECT_EQ(client.targets.size(), 1u);
@@ -140,6 +148,8 @@ TEST(ClientDialogue, SendsNoContentToNobody) {
     EXPECT_TRUE(client.dialogue->ended());
     EXPECT_EQ(client.targets[0].fate, Fate::failed);
     EXPECT_TRUE(client.dialogue->idle());
+    EXPECT_EQ(client.errors.refusals(550), 2u);
+    EXPECT_EQ(client.errors.refusals(554), 0u);  // only follows from them
 }
 
 TEST(ClientDialogue, DefersWhatTheEndOfDataDefers) {
@@ -182,6 +192,95 @@ TEST(ClientDialogue, LeavesWhoSpeaksNoSmtp) {
     Client refused;
     refused.answer("554 go away\r\n");
     EXPECT_TRUE(refused.dialogue->over());
+}
+
+TEST(ClientDialogue, AuthenticatesWithPlain) {
+    Client client(false, false, "me");
+    client.answer("220 hello\r\n");
+    EXPECT_EQ(client.answer("250-hello\r\n250 AUTH CRAM-MD5 LOGIN PLAIN\r\n"),
+              "AUTH PLAIN AG1lAHNlY3JldA==\r\n");
+    EXPECT_FALSE(client.dialogue->idle());
+    EXPECT_EQ(client.answer("235 2.7.0 welcome\r\n"), "");
+    EXPECT_TRUE(client.dialogue->idle());
+}
+
+TEST(ClientDialogue, AuthenticatesWithLogin) {
+    Client client(false, false, "me");
+    client.answer("220 hello\r\n");
+    EXPECT_EQ(client.answer("250-hello\r\n250 AUTH LOGIN\r\n"), "AUTH LOGIN\r\n");
+    EXPECT_EQ(client.answer("334 VXNlcm5hbWU6\r\n"), "bWU=\r\n");
+    EXPECT_EQ(client.answer("334 UGFzc3dvcmQ6\r\n"), "c2VjcmV0\r\n");
+    EXPECT_EQ(client.answer("235 welcome\r\n"), "");
+    EXPECT_TRUE(client.dialogue->idle());
+    EXPECT_EQ(client.begin(), "MAIL FROM:<a@sender.test>\r\n");
+}
+
+// With the credentials refused for good, or nobody asking for them, another connection would do no better.
+TEST(ClientDialogue, IsHopelessWithoutAuth) {
+    for (const auto& [hello, reply, why] :
+         {std::tuple{"250 hello\r\n", "", "offers neither"},
+          {"250-hello\r\n250 AUTH SCRAM-SHA-256\r\n", "", "offers neither"},
+          {"250-hello\r\n250 AUTH PLAIN\r\n", "535 5.7.8 wrong\r\n", "535 5.7.8 wrong"},
+          {"250-hello\r\n250 AUTH PLAIN\r\n", "334 more?\r\n", "334 more?"}}) {
+        Client client(false, false, "me");
+        client.answer("220 hello\r\n");
+        client.answer(hello);
+        client.answer(reply);
+        EXPECT_TRUE(client.dialogue->over());
+        EXPECT_NE(client.dialogue->hopeless().find(why), std::string::npos) << client.dialogue->hopeless();
+    }
+    Client later(false, false, "me");
+    later.answer("220 hello\r\n");
+    later.answer("250-hello\r\n250 AUTH PLAIN\r\n");
+    later.answer("454 4.7.0 later\r\n");
+    EXPECT_TRUE(later.dialogue->over());
+    EXPECT_EQ(later.dialogue->hopeless(), "");
+    EXPECT_EQ(later.errors.all().at(0).phase, Phase::auth);
+}
+
+TEST(ClientDialogue, DeclaresEightBitContentWhereOffered) {
+    Client client;
+    const auto file = MailFile::parse("Subject: gr\xc3\xbc\xc3\x9f\x65\n\nx\n", "f");
+    const MessageForm form(RunFacts{1, 1, "a@sender.test", {}}, *file);
+    client.answer("220 hello\r\n");
+    client.answer("250-hello\r\n250 8BITMIME\r\n");
+    client.targets = {{0, 7, Fate::open}};
+    client.dialogue->begin(5, form, client.targets, 0);
+    EXPECT_EQ(client.next(), "MAIL FROM:<a@sender.test> BODY=8BITMIME\r\n");
+}
+
+TEST(ClientDialogue, NamesGivenAddresses) {
+    Client client;
+    client.options.addresses = {"jack@hill.test", "jill@hill.test"};
+    client.greet();
+    client.begin();
+    EXPECT_EQ(client.answer("250 ok\r\n"), "RCPT TO:<jack@hill.test>\r\n");
+    EXPECT_EQ(client.answer("250 ok\r\n"), "RCPT TO:<jill@hill.test>\r\n");
+}
+
+TEST(ClientDialogue, CountsErrorsByStep) {
+    Client client;
+    client.greet();
+    client.begin();
+    client.answer("250 ok\r\n");
+    client.answer("451 4.2.0 later\r\n");
+    client.answer("250 ok\r\n");
+    EXPECT_EQ(client.dialogue->phase(), Phase::data);
+    client.answer("354 go\r\n");
+    EXPECT_EQ(client.dialogue->phase(), Phase::end_of_data);
+    client.answer("451 4.3.0 not now\r\n");
+    SendErrors all;
+    all.merge(client.errors);
+    all.merge(client.errors);
+    all.lost(Phase::connect, IoError::refused);
+    EXPECT_EQ(all.refusals(451), 4u);
+    ASSERT_EQ(all.all().size(), 3u);
+    EXPECT_EQ(all.all()[0].phase, Phase::rcpt);
+    EXPECT_EQ(all.all()[0].count, 2u);
+    EXPECT_EQ(all.all()[1].phase, Phase::end_of_data);
+    EXPECT_EQ(all.all()[1].example, "451 4.3.0 not now");
+    EXPECT_EQ(all.all()[2].code, 0u);
+    EXPECT_EQ(all.all()[2].reason, IoError::refused);
 }
 
 }  // namespace

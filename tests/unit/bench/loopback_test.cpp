@@ -43,7 +43,7 @@ SendOptions messages(std::uint64_t count) {
     SendOptions send;
     send.messages = count;
     send.sessions = 10;
-    send.size = 2000;
+    send.sizes = {SizeShare{2000, 2000, 1}};
     return send;
 }
 
@@ -72,7 +72,8 @@ TEST(Loopback, EveryMessageArrivesOnce) {
             EXPECT_EQ(outcome.got.connections, 10u);
             EXPECT_EQ(outcome.got.most_open, 10u);
             EXPECT_EQ(outcome.got.bytes, 500u * 2000);
-            EXPECT_EQ(outcome.sent.refusals, (std::array<std::uint64_t, 600>{}));
+            EXPECT_EQ(outcome.sent.bytes, 500u * 2000);
+            EXPECT_TRUE(outcome.sent.errors.all().empty());
         }
     }
 }
@@ -92,6 +93,38 @@ TEST(Loopback, SeveralRecipients) {
     const auto outcome = run(send, {});
     EXPECT_EQ(outcome.got.messages, 200u);
     expect_exactly_once(outcome, 200, 1000);
+}
+
+TEST(Loopback, AHundredRecipientsOfAHundredThousandDomains) {
+    for (const bool pipelining : {false, true}) {
+        auto send = messages(20);
+        send.recipients = 100;
+        send.domains = 100'000;
+        send.zipf = 1;
+        send.pipelining = pipelining;
+        SinkOptions sink;
+        sink.domains = 100'000;
+        const auto outcome = run(send, sink);
+        expect_exactly_once(outcome, 20, 2000);
+        EXPECT_EQ(outcome.got.other_domains, 0u);
+        EXPECT_GT(outcome.got.per_domain[0], 20u);  // 165 expected
+    }
+}
+
+TEST(Loopback, MessagesOfManySizes) {
+    auto send = messages(400);
+    send.sizes = {SizeShare{1000, 30'000, 3}, SizeShare{100'000, 100'000, 1}};
+    const auto outcome = run(send, {});
+    expect_exactly_once(outcome, 400, 400);
+    EXPECT_EQ(outcome.sent.bytes, outcome.got.bytes);
+    EXPECT_GT(outcome.sent.bytes, 400u * 20'000);
+    EXPECT_LT(outcome.sent.bytes, 400u * 50'000);
+}
+
+TEST(Loopback, MoreSessionsThanMessages) {
+    auto send = messages(100);
+    send.sessions = 200;
+    expect_exactly_once(run(send, {}), 100, 100);
 }
 
 TEST(Loopback, AConnectionForEveryFewMessages) {
@@ -144,7 +177,7 @@ TEST(Loopback, WhatIsDeferredComesAgain) {
     EXPECT_EQ(outcome.got.unique, 400u);
     EXPECT_EQ(outcome.got.duplicated, 0u);
     EXPECT_GT(outcome.sent.retried, 0u);
-    EXPECT_GT(outcome.sent.refusals[451], 0u);
+    EXPECT_GT(outcome.sent.errors.refusals(451), 0u);
 }
 
 TEST(Loopback, WhatIsRejectedHasFailed) {
@@ -154,7 +187,7 @@ TEST(Loopback, WhatIsRejectedHasFailed) {
     EXPECT_FALSE(outcome.sent.complete);
     EXPECT_GT(outcome.sent.failed, 0u);
     EXPECT_EQ(outcome.sent.failed + outcome.sent.messages, 200u);
-    EXPECT_EQ(outcome.sent.refusals[550], outcome.sent.failed);
+    EXPECT_EQ(outcome.sent.errors.refusals(550), outcome.sent.failed);
     EXPECT_EQ(outcome.got.unique, outcome.sent.messages);
 }
 
@@ -164,6 +197,9 @@ TEST(Loopback, AfterALostConnectionTheOutcomeIsUnknown) {
     const auto outcome = run(messages(300), sink);
     EXPECT_TRUE(outcome.sent.complete);
     EXPECT_EQ(outcome.sent.unknown, outcome.got.disconnects);
+    ASSERT_EQ(outcome.sent.errors.all().size(), 1u);
+    EXPECT_EQ(outcome.sent.errors.all()[0].phase, Phase::end_of_data);
+    EXPECT_EQ(outcome.sent.errors.all()[0].count, outcome.sent.unknown);
     EXPECT_GT(outcome.sent.unknown, 0u);
     EXPECT_EQ(outcome.got.unique, 300u);
     EXPECT_EQ(outcome.got.duplicated, 0u);
@@ -171,7 +207,7 @@ TEST(Loopback, AfterALostConnectionTheOutcomeIsUnknown) {
 
 TEST(Loopback, LargeMessagesGoThroughAnUnwillingServer) {
     auto send = messages(20);
-    send.size = 3'000'000;
+    send.sizes = {SizeShare{3'000'000, 3'000'000, 1}};
     SinkOptions sink;
     sink.pipelining = sink.chunking = false;
     send.pipelining = send.chunking = true;  // not offered, so not used
@@ -201,6 +237,28 @@ TEST(Loopback, NobodyListens) {
     EXPECT_FALSE(summary->complete);
     EXPECT_GT(summary->connect_errors, 0u);
     EXPECT_NE(summary->trouble.find("cannot connect"), std::string::npos);
+    ASSERT_EQ(summary->errors.all().size(), 1u);
+    EXPECT_EQ(summary->errors.all()[0].reason, IoError::refused);
+    EXPECT_EQ(summary->errors.all()[0].count, summary->connect_errors);
+    EXPECT_NE(send_json(send, *summary).find("\"at\":\"connect\",\"reason\":\"connection refused\""),
+              std::string::npos);
+    EXPECT_NE(send_text(send, *summary).find("connection refused, at connect"), std::string::npos);
+}
+
+TEST(Loopback, WhatCannotBeSentIsSaid) {
+    auto small = messages(1);
+    small.sizes = {SizeShare{4096, 4096, 1}, SizeShare{100, 100, 1}};
+    auto no_file = messages(1);
+    no_file.files = {"/nowhere/at/all.eml"};
+    auto address = messages(1);
+    address.addresses = {"a b@c"};
+    for (const auto& [options, what] :
+         {std::pair{small, "at least"}, {no_file, "/nowhere/at/all.eml"}, {address, "a b@c"}}) {
+        SendRun send(options);
+        const auto result = send.run(false, nullptr);
+        ASSERT_FALSE(result.has_value());
+        EXPECT_NE(result.error().text.find(what), std::string::npos) << result.error().text;
+    }
 }
 
 }  // namespace

@@ -28,10 +28,11 @@ struct Server {
 
 std::string message(std::uint64_t number, unsigned recipients = 1) {
     static const Domains domains(100, "example.test");
-    const MessageForm form(99, 1000, recipients, "a@sender.test", domains);
-    Composer composer(form, domains);
-    composer.compose(number, 1, 0);
-    return std::string(composer.head()).append(form.plain());
+    static const Filler filler(MessageForm::filler_lines(1000));
+    const MessageForm form(RunFacts{99, recipients, "a@sender.test", {}}, domains, 1000, filler);
+    Composer composer(domains);
+    composer.compose(form, number, 1, 0);
+    return std::string(composer.head()).append(form.plain()).append(composer.tail());
 }
 
 TEST(ServerDialogue, SpeaksTheClassicDialogue) {
