@@ -129,14 +129,15 @@ class SmtpSink(Process):
 
 
 class AioSink(Process):
-    """aiosmtpd in a process of its own; `messages()` gives envelopes with exact bytes."""
+    """aiosmtpd in a process of its own; `messages()` gives envelopes with exact bytes. `auth`: user, password, mechanisms."""
 
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path, *auth: str):
         super().__init__("aiosmtpd", folder)
+        self.auth = auth
         self.record = folder / "aiosmtpd.jsonl"
 
     def start(self) -> "AioSink":
-        self.spawn([sys.executable, "-m", "support.aio_process", self.record], cwd=place.ROOT / "tests")
+        self.spawn([sys.executable, "-m", "support.aio_process", self.record, *self.auth], cwd=place.ROOT / "tests")
         wait_until(lambda: "ready" in self.output.read_text() or not self.alive(), 20, "aiosmtpd")
         assert self.alive(), self.report()
         self.address = self.output.read_text().split("listening ", 1)[1].split()[0]

@@ -1,0 +1,39 @@
+"""The program's own load generator and sink."""
+
+import json
+import re
+import subprocess
+
+from . import place
+from .place import wait_until
+from .sink import Process
+
+
+class BenchSink(Process):
+    """`bench sink` with DNS; `smtp` and `at` say where it listens, result() is its summary once it has ended."""
+
+    def __init__(self, folder, *options, domains=20):
+        super().__init__("bench-sink", folder)
+        self.options, self.domains = options, domains
+
+    def start(self):
+        self.spawn([place.PROGRAM, "bench", "sink", "--listen", "127.0.4.1:0", "--listen", "127.0.4.2:0", "--dns", "127.0.0.1:0",
+                    "--domains", str(self.domains), "--mx-hosts", "2", "--json", *self.options])
+        wait_until(lambda: "\nready" in "\n" + self.output.read_text() or not self.alive(), 20, "the sink")
+        assert self.alive(), self.report()
+        listening = re.findall(r"^listening (\S+) (\S+)$", self.output.read_text(), re.M)
+        self.at = dict(listening)
+        self.smtp = [address for kind, address in listening if kind == "smtp"]
+        return self
+
+    def result(self) -> dict:
+        wait_until(lambda: not self.alive(), 60, "the sink's end")
+        return json.loads(self.output.read_text().splitlines()[-1])
+
+
+def bench(*arguments, within=120, code=0) -> dict:
+    """Runs a bench command that ends with this exit code; what it printed."""
+    done = subprocess.run([place.PROGRAM, "bench", *map(str, arguments), "--json"], capture_output=True, text=True,
+                          timeout=within * place.SLOWDOWN, stdin=subprocess.DEVNULL)
+    assert done.returncode == code, done.stdout + done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
