@@ -67,7 +67,7 @@ nlohmann::json line_json(const Line& line) {
 
 }  // namespace
 
-runtime::Task<HttpResponse> QueuePage::answer(const HttpRequest&) {
+runtime::Task<http::Response> QueuePage::answer(const http::Request&) {
     const auto self = runtime::Shard::current().id();
     Lines lines;
     std::size_t young_messages = 0;
@@ -108,7 +108,7 @@ runtime::Task<HttpResponse> QueuePage::answer(const HttpRequest&) {
     out["destinations_known"] = lines.size();
     out["destinations"] = nlohmann::json::array();
     for (const auto* line : sorted) out["destinations"].push_back(line_json(*line));
-    HttpResponse response;
+    http::Response response;
     response.content_type = "application/json";
     response.body = out.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
     co_return response;

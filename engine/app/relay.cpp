@@ -13,8 +13,8 @@
 #include "dns/resolver.hpp"
 #include "engine/app/commands.hpp"
 #include "engine/app/diagnostics.hpp"
-#include "engine/app/http_health.hpp"
-#include "engine/app/http_server.hpp"
+#include "engine/app/health_pages.hpp"
+#include "engine/http/server.hpp"
 #include "engine/app/queue_page.hpp"
 #include "engine/app/rendezvous.hpp"
 #include "engine/app/settings.hpp"
@@ -199,16 +199,16 @@ class Relay {
             return std::nullopt;
         });
         QueuePage queue_page(shards_, *queues_, *readers_);
-        HttpRouter router;
+        http::Router router;
         health.add_to(router);
         router.add("/queue", "GET, HEAD", queue_page);
-        std::unique_ptr<HttpServer> http;
+        std::unique_ptr<http::Server> http;
         auto signals = runtime::SignalReader::open(shard.poller());
         if (!signals) note(std::unexpected(signals.error()));
         if (config_.http.address && !failed_) {
-            HttpLimits limits;
+            http::Limits limits;
             limits.connections = config_.http.connections;
-            auto server = HttpServer::listen(shard, shard.network(), *config_.http.address, router, limits,
+            auto server = http::Server::listen(shard, shard.network(), *config_.http.address, router, limits,
                                              registry_.sheet(shard.id()));
             if (server)
                 http = std::move(*server);

@@ -6,7 +6,7 @@
 #include <optional>
 #include <string>
 
-#include "engine/app/http_router.hpp"
+#include "engine/http/router.hpp"
 #include "metrics/registry.hpp"
 
 namespace angarium::app {
@@ -18,25 +18,25 @@ class HealthPages {
   public:
     HealthPages(const metrics::Registry& registry, Readiness readiness);
     // Adds the pages; they must outlive the router.
-    void add_to(HttpRouter& router);
+    void add_to(http::Router& router);
 
   private:
-    class Metrics final : public HttpService {
+    class Metrics final : public http::Service {
       public:
         explicit Metrics(const metrics::Registry& registry) : registry_(registry) {}
-        runtime::Task<HttpResponse> answer(const HttpRequest& request) override;
+        runtime::Task<http::Response> answer(const http::Request& request) override;
 
       private:
         const metrics::Registry& registry_;
     };
-    class Alive final : public HttpService {
+    class Alive final : public http::Service {
       public:
-        runtime::Task<HttpResponse> answer(const HttpRequest& request) override;
+        runtime::Task<http::Response> answer(const http::Request& request) override;
     };
-    class Ready final : public HttpService {
+    class Ready final : public http::Service {
       public:
         explicit Ready(Readiness readiness) : readiness_(std::move(readiness)) {}
-        runtime::Task<HttpResponse> answer(const HttpRequest& request) override;
+        runtime::Task<http::Response> answer(const http::Request& request) override;
 
       private:
         Readiness readiness_;

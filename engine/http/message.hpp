@@ -9,9 +9,9 @@
 
 #include "engine/runtime/task.hpp"
 
-namespace angarium::app {
+namespace angarium::http {
 
-struct HttpRequest {
+struct Request {
     std::string method;  // "GET", as it was sent
     std::string path;    // from the first "/" up to "?"; still percent-encoded
     std::string query;   // behind the "?"
@@ -19,7 +19,7 @@ struct HttpRequest {
     std::string authorization, content_type;  // these header fields, empty when absent
 };
 
-struct HttpResponse {
+struct Response {
     unsigned status = 200;
     std::string content_type = "text/plain; charset=utf-8";
     std::string body;
@@ -27,15 +27,15 @@ struct HttpResponse {
 };
 
 // "404 Not Found"'s second half; empty for codes that we never send.
-std::string_view http_reason(unsigned status);
+std::string_view reason_of(unsigned status);
 // A short text for people: "404 Not Found: no such page\n".
-HttpResponse http_error(unsigned status, std::string_view what);
+Response error_response(unsigned status, std::string_view what);
 
-class HttpService {
+class Service {
   public:
-    virtual ~HttpService() = default;
+    virtual ~Service() = default;
     // The request outlives the task. HEAD is answered like GET; the server leaves the body out.
-    virtual runtime::Task<HttpResponse> answer(const HttpRequest& request) = 0;
+    virtual runtime::Task<Response> answer(const Request& request) = 0;
 };
 
-}  // namespace angarium::app
+}  // namespace angarium::http

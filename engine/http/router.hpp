@@ -7,24 +7,24 @@
 #include <string_view>
 #include <vector>
 
-#include "engine/app/http.hpp"
+#include "engine/http/message.hpp"
 
-namespace angarium::app {
+namespace angarium::http {
 
-class HttpRouter final : public HttpService {
+class Router final : public Service {
   public:
     // `path` ending in "/" stands for everything below it; the longest that matches wins. `methods`: "GET, HEAD". The
     // page outlives the router.
-    void add(std::string path, std::string methods, HttpService& page);
-    runtime::Task<HttpResponse> answer(const HttpRequest& request) override;
+    void add(std::string path, std::string methods, Service& page);
+    runtime::Task<Response> answer(const Request& request) override;
 
   private:
     struct Entry {
         std::string path, methods;
-        HttpService* page;
+        Service* page;
     };
     const Entry* find(std::string_view path) const;
     std::vector<Entry> entries_;
 };
 
-}  // namespace angarium::app
+}  // namespace angarium::http

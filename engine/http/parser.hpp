@@ -1,26 +1,26 @@
 // Reads HTTP/1.0 and 1.1 requests from bytes as they come (RFC 9112). A wrapper of Boost.Beast's parser, which stays in
-// http_parser.cpp. What is wrong with a request is a status to answer; afterwards the connection is of no use.
+// parser.cpp. What is wrong with a request is a status to answer; afterwards the connection is of no use.
 #pragma once
 
 #include <cstddef>
 #include <memory>
 #include <string_view>
 
-#include "engine/app/http.hpp"
+#include "engine/http/message.hpp"
 
-namespace angarium::app {
+namespace angarium::http {
 
-struct HttpParserLimits {
+struct ParserLimits {
     std::size_t header = 8 * 1024;  // bytes of request line and header fields; more is 431
     std::size_t body = 64 * 1024;   // bytes; more is 413
 };
 
-class HttpParser {
+class Parser {
   public:
     enum class State : unsigned char { more, complete, failed };
 
-    explicit HttpParser(const HttpParserLimits& limits);
-    ~HttpParser();
+    explicit Parser(const ParserLimits& limits);
+    ~Parser();
 
     // Takes further bytes, or with none goes on with those behind the last request. After `complete` call take().
     State feed(std::string_view bytes);
@@ -33,11 +33,11 @@ class HttpParser {
     bool keep_alive() const;
     bool old_version() const;
     // The request, once; the parser is then ready for the next.
-    HttpRequest take();
+    Request take();
 
   private:
-    struct Parser;
-    std::unique_ptr<Parser> parser_;
+    struct Implementation;
+    std::unique_ptr<Implementation> parser_;
 };
 
-}  // namespace angarium::app
+}  // namespace angarium::http

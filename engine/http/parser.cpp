@@ -1,5 +1,5 @@
-// The only file that knows Boost.Beast. See http_parser.hpp.
-#include "engine/app/http_parser.hpp"
+// The only file that knows Boost.Beast. See parser.hpp.
+#include "engine/http/parser.hpp"
 
 #include <algorithm>
 #include <boost/beast/http/parser.hpp>
@@ -7,18 +7,18 @@
 #include <optional>
 #include <string>
 
-namespace angarium::app {
-namespace http = boost::beast::http;
+namespace angarium::http {
+namespace beast_http = boost::beast::http;
 namespace {
 
-using Request = http::request<http::string_body>;
+using BeastRequest = beast_http::request<beast_http::string_body>;
 
 std::string text(boost::beast::string_view view) { return std::string(view.data(), view.size()); }
 
 unsigned status_of(const boost::system::error_code& error) {
-    if (error == http::error::header_limit) return 431;
-    if (error == http::error::body_limit) return 413;
-    if (error == http::error::bad_version) return 505;
+    if (error == beast_http::error::header_limit) return 431;
+    if (error == beast_http::error::body_limit) return 413;
+    if (error == beast_http::error::bad_version) return 505;
     return 400;
 }
 
@@ -32,8 +32,8 @@ std::string_view origin_form(std::string_view target) {
 
 }  // namespace
 
-struct HttpParser::Parser {
-    explicit Parser(const HttpParserLimits& given) : limits(given) { renew(); }
+struct Parser::Implementation {
+    explicit Implementation(const ParserLimits& given) : limits(given) { renew(); }
 
     void renew() {
         beast.emplace();
@@ -53,52 +53,53 @@ struct HttpParser::Parser {
             boost::system::error_code problem;
             const auto used = beast->put(boost::asio::const_buffer(bytes.data(), bytes.size()), problem);
             bytes.erase(0, used);
-            if (problem == http::error::need_more && !beast->is_header_done() && bytes.size() > limits.header)
+            if (problem == beast_http::error::need_more && !beast->is_header_done() &&
+                bytes.size() > limits.header)
                 return fail(431, "the header is too large");
-            if (problem == http::error::need_more) return State::more;
+            if (problem == beast_http::error::need_more) return State::more;
             if (problem) return fail(status_of(problem), problem.message());
         }
         if (!beast->is_done()) return State::more;
-        return beast->get().version() < 11 || beast->get().count(http::field::host) == 1
+        return beast->get().version() < 11 || beast->get().count(beast_http::field::host) == 1
                    ? State::complete
                    : fail(400, "exactly one Host header is needed");
     }
 
-    const HttpParserLimits limits;
-    std::optional<http::request_parser<http::string_body>> beast;
+    const ParserLimits limits;
+    std::optional<beast_http::request_parser<beast_http::string_body>> beast;
     std::string bytes;  // received and not yet understood; bounded by the limits and one read
     unsigned status = 400;
     std::string error;
 };
 
-HttpParser::HttpParser(const HttpParserLimits& limits) : parser_(std::make_unique<Parser>(limits)) {}
-HttpParser::~HttpParser() = default;
+Parser::Parser(const ParserLimits& limits) : parser_(std::make_unique<Implementation>(limits)) {}
+Parser::~Parser() = default;
 
-HttpParser::State HttpParser::feed(std::string_view bytes) {
+Parser::State Parser::feed(std::string_view bytes) {
     parser_->bytes.append(bytes);
     return parser_->run();
 }
 
-bool HttpParser::started() const { return parser_->beast->got_some() || !parser_->bytes.empty(); }
-unsigned HttpParser::status() const { return parser_->status; }
-std::string_view HttpParser::error() const { return parser_->error; }
-bool HttpParser::keep_alive() const { return parser_->beast->keep_alive(); }
-bool HttpParser::old_version() const { return parser_->beast->get().version() < 11; }
+bool Parser::started() const { return parser_->beast->got_some() || !parser_->bytes.empty(); }
+unsigned Parser::status() const { return parser_->status; }
+std::string_view Parser::error() const { return parser_->error; }
+bool Parser::keep_alive() const { return parser_->beast->keep_alive(); }
+bool Parser::old_version() const { return parser_->beast->get().version() < 11; }
 
-HttpRequest HttpParser::take() {
-    Request raw = parser_->beast->release();
+Request Parser::take() {
+    BeastRequest raw = parser_->beast->release();
     parser_->renew();
-    HttpRequest request;
+    Request request;
     request.method = text(raw.method_string());
     const auto whole = text(raw.target());
     const auto target = origin_form(whole);
     const auto mark = target.find('?');
     request.path = target.substr(0, mark);
     if (mark != std::string_view::npos) request.query = target.substr(mark + 1);
-    request.authorization = text(raw[http::field::authorization]);
-    request.content_type = text(raw[http::field::content_type]);
+    request.authorization = text(raw[beast_http::field::authorization]);
+    request.content_type = text(raw[beast_http::field::content_type]);
     request.body = std::move(raw.body());
     return request;
 }
 
-}  // namespace angarium::app
+}  // namespace angarium::http

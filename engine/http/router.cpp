@@ -1,9 +1,9 @@
-// See http_router.hpp.
-#include "engine/app/http_router.hpp"
+// See router.hpp.
+#include "engine/http/router.hpp"
 
 #include <fmt/format.h>
 
-namespace angarium::app {
+namespace angarium::http {
 namespace {
 
 bool matches(std::string_view pattern, std::string_view path) {
@@ -21,11 +21,11 @@ bool allows(std::string_view methods, std::string_view method) {
 
 }  // namespace
 
-void HttpRouter::add(std::string path, std::string methods, HttpService& page) {
+void Router::add(std::string path, std::string methods, Service& page) {
     entries_.push_back({std::move(path), std::move(methods), &page});
 }
 
-const HttpRouter::Entry* HttpRouter::find(std::string_view path) const {
+const Router::Entry* Router::find(std::string_view path) const {
     const Entry* best = nullptr;
     for (const auto& entry : entries_)
         if (matches(entry.path, path) && (best == nullptr || entry.path.size() > best->path.size()))
@@ -33,15 +33,15 @@ const HttpRouter::Entry* HttpRouter::find(std::string_view path) const {
     return best;
 }
 
-runtime::Task<HttpResponse> HttpRouter::answer(const HttpRequest& request) {
+runtime::Task<Response> Router::answer(const Request& request) {
     const Entry* entry = find(request.path);
-    if (entry == nullptr) co_return http_error(404, "no such page");
+    if (entry == nullptr) co_return error_response(404, "no such page");
     if (!allows(entry->methods, request.method)) {
-        auto response = http_error(405, fmt::format("this page takes {}", entry->methods));
+        auto response = error_response(405, fmt::format("this page takes {}", entry->methods));
         response.headers.emplace_back("Allow", entry->methods);
         co_return response;
     }
     co_return co_await entry->page->answer(request);
 }
 
-}  // namespace angarium::app
+}  // namespace angarium::http

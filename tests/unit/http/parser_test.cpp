@@ -1,23 +1,23 @@
 // Requests from bytes, however they are cut, and what is answered to wrong ones.
-#include "engine/app/http_parser.hpp"
+#include "engine/http/parser.hpp"
 
 #include <gtest/gtest.h>
 
 #include "engine/base/random.hpp"
 
-namespace angarium::app {
+namespace angarium::http {
 namespace {
 
-using State = HttpParser::State;
+using State = Parser::State;
 const std::string get = "GET /metrics?a=b HTTP/1.1\r\nHost: x\r\n\r\n";
 
-unsigned status_of(const std::string& bytes, HttpParserLimits limits = {}) {
-    HttpParser parser(limits);
+unsigned status_of(const std::string& bytes, ParserLimits limits = {}) {
+    Parser parser(limits);
     return parser.feed(bytes) == State::failed ? parser.status() : 0;
 }
 
-TEST(HttpParser, ReadsARequest) {
-    HttpParser parser({});
+TEST(Parser, ReadsARequest) {
+    Parser parser({});
     EXPECT_FALSE(parser.started());
     ASSERT_EQ(parser.feed(get), State::complete);
     EXPECT_TRUE(parser.keep_alive());
@@ -28,8 +28,8 @@ TEST(HttpParser, ReadsARequest) {
     EXPECT_FALSE(parser.started());
 }
 
-TEST(HttpParser, ReadsByteByByte) {
-    HttpParser parser({});
+TEST(Parser, ReadsByteByByte) {
+    Parser parser({});
     for (std::size_t i = 0; i + 1 < get.size(); ++i) {
         ASSERT_EQ(parser.feed(get.substr(i, 1)), State::more) << i;
         EXPECT_TRUE(parser.started());
@@ -38,8 +38,8 @@ TEST(HttpParser, ReadsByteByByte) {
     EXPECT_EQ(parser.take().path, "/metrics");
 }
 
-TEST(HttpParser, ReadsPipelinedRequests) {
-    HttpParser parser({});
+TEST(Parser, ReadsPipelinedRequests) {
+    Parser parser({});
     ASSERT_EQ(parser.feed(get + "\r\nHEAD / HTTP/1.0\r\n\r\n" + get.substr(0, 9)), State::complete);
     EXPECT_EQ(parser.take().method, "GET");
     ASSERT_EQ(parser.feed({}), State::complete);
@@ -51,8 +51,8 @@ TEST(HttpParser, ReadsPipelinedRequests) {
     EXPECT_EQ(parser.feed(get.substr(9)), State::complete);
 }
 
-TEST(HttpParser, ReadsBodies) {
-    HttpParser parser({});
+TEST(Parser, ReadsBodies) {
+    Parser parser({});
     ASSERT_EQ(parser.feed(
                   "POST /a HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\r\nhel"),
               State::more);
@@ -61,20 +61,20 @@ TEST(HttpParser, ReadsBodies) {
     EXPECT_EQ(request.body, "hello");
     EXPECT_EQ(request.content_type, "text/plain");
     EXPECT_EQ(parser.feed({}), State::more);
-    HttpParser chunked({});
+    Parser chunked({});
     ASSERT_EQ(
         chunked.feed("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"),
         State::complete);
     EXPECT_EQ(chunked.take().body, "abc");
 }
 
-TEST(HttpParser, AbsoluteForm) {
-    HttpParser parser({});
+TEST(Parser, AbsoluteForm) {
+    Parser parser({});
     ASSERT_EQ(parser.feed("GET http://x:1/readyz?q HTTP/1.1\r\nHost: x:1\r\n\r\n"), State::complete);
     EXPECT_EQ(parser.take().path, "/readyz");
 }
 
-TEST(HttpParser, RefusesWhatIsNoHttp) {
+TEST(Parser, RefusesWhatIsNoHttp) {
     EXPECT_EQ(status_of("\x16\x03\x01\x02\x00\x01"), 400u);
     EXPECT_EQ(status_of("EHLO there\r\n\r\n"), 400u);
     EXPECT_EQ(status_of("GET / HTTP/1.1\r\nbad header\r\n\r\n"), 400u);
@@ -87,23 +87,23 @@ TEST(HttpParser, RefusesWhatIsNoHttp) {
     EXPECT_NE(status_of("GET / HTTP/9.9\r\nHost: x\r\n\r\n"), 0u);
 }
 
-TEST(HttpParser, HoldsItsLimits) {
+TEST(Parser, HoldsItsLimits) {
     const std::string big(20'000, 'x');
     EXPECT_EQ(status_of("GET /" + big + " HTTP/1.1\r\n"), 431u);
     EXPECT_EQ(status_of(big), 431u);
     EXPECT_EQ(status_of("GET / HTTP/1.1\r\nHost: x\r\nA: " + big + "\r\n\r\n"), 431u);
     EXPECT_EQ(status_of("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 70000\r\n\r\n"), 413u);
-    HttpParser parser({});
+    Parser parser({});
     State state = parser.feed("GET / HTTP/1.1\r\nHost: x\r\n");
     for (int i = 0; i < 10'000 && state == State::more; ++i) state = parser.feed("A: b\r\n");
     EXPECT_EQ(state, State::failed);
     EXPECT_EQ(parser.status(), 431u);
 }
 
-TEST(HttpParser, SurvivesNoise) {
+TEST(Parser, SurvivesNoise) {
     Random random(11);
     for (int round = 0; round < 3000; ++round) {
-        HttpParser parser({});
+        Parser parser({});
         auto state = State::more;
         for (int piece = 0; piece < 5 && state != State::failed; ++piece) {
             std::string bytes = get;
@@ -117,4 +117,4 @@ TEST(HttpParser, SurvivesNoise) {
 }
 
 }  // namespace
-}  // namespace angarium::app
+}  // namespace angarium::http

@@ -1,5 +1,5 @@
-// See http_server.hpp.
-#include "engine/app/http_server.hpp"
+// See server.hpp.
+#include "engine/http/server.hpp"
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>
@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <array>
 
-namespace angarium::app {
+namespace angarium::http {
 namespace {
 
 using runtime::Stream;
@@ -23,11 +23,11 @@ std::string http_date(WallTime now) {
     return fmt::format("{:%a, %d %b %Y %H:%M:%S} GMT", fmt::gmtime(seconds));
 }
 
-std::string head_of(const HttpResponse& response, bool keep_alive, WallTime now) {
+std::string head_of(const Response& response, bool keep_alive, WallTime now) {
     std::string head = fmt::format(
         "HTTP/1.1 {} {}\r\nDate: {}\r\nContent-Type: {}\r\nContent-Length: {}\r\nCache-Control: no-store\r\n"
         "Connection: {}\r\n",
-        response.status, http_reason(response.status), http_date(now), response.content_type,
+        response.status, reason_of(response.status), http_date(now), response.content_type,
         response.body.size(), keep_alive ? "keep-alive" : "close");
     for (const auto& [name, value] : response.headers) head += fmt::format("{}: {}\r\n", name, value);
     return head + "\r\n";
@@ -35,19 +35,19 @@ std::string head_of(const HttpResponse& response, bool keep_alive, WallTime now)
 
 }  // namespace
 
-HttpServer::HttpServer(runtime::Shard& shard, std::unique_ptr<runtime::Listener> listener,
-                       HttpService& service, const HttpLimits& limits, metrics::Sheet& sheet)
+Server::Server(runtime::Shard& shard, std::unique_ptr<runtime::Listener> listener, Service& service,
+               const Limits& limits, metrics::Sheet& sheet)
     : shard_(shard), listener_(std::move(listener)), service_(service), limits_(limits), sheet_(sheet) {}
 
-Result<std::unique_ptr<HttpServer>> HttpServer::listen(runtime::Shard& shard, runtime::Network& network,
-                                                       const Endpoint& address, HttpService& service,
-                                                       const HttpLimits& limits, metrics::Sheet& sheet) {
+Result<std::unique_ptr<Server>> Server::listen(runtime::Shard& shard, runtime::Network& network,
+                                               const Endpoint& address, Service& service,
+                                               const Limits& limits, metrics::Sheet& sheet) {
     auto listener = network.listen(address);
     if (!listener) return failure("http: " + listener.error().text);
-    return std::unique_ptr<HttpServer>(new HttpServer(shard, std::move(*listener), service, limits, sheet));
+    return std::unique_ptr<Server>(new Server(shard, std::move(*listener), service, limits, sheet));
 }
 
-Task<void> HttpServer::accept() {
+Task<void> Server::accept() {
     while (!stopping_) {
         auto accepted = co_await listener_->accept();
         if (!accepted) {
@@ -60,14 +60,14 @@ Task<void> HttpServer::accept() {
     }
 }
 
-Task<void> HttpServer::stop() {
+Task<void> Server::stop() {
     stopping_ = true;
     listener_->close();
     for (Stream* stream : open_) stream->abort(IoError::canceled);
     co_await gate_.closed();
 }
 
-Task<void> HttpServer::serve(std::unique_ptr<Stream> stream) {
+Task<void> Server::serve(std::unique_ptr<Stream> stream) {
     open_.push_back(stream.get());
     sheet_.add(metrics::Level::http_open, 1);
     co_await converse(*stream);
@@ -75,18 +75,18 @@ Task<void> HttpServer::serve(std::unique_ptr<Stream> stream) {
     std::erase(open_, stream.get());
 }
 
-Task<void> HttpServer::converse(Stream& stream) {
-    HttpParser parser(limits_.parser);
+Task<void> Server::converse(Stream& stream) {
+    Parser parser(limits_.parser);
     while (!stopping_) {
         const auto state = co_await receive(stream, parser);
-        if (state == HttpParser::State::more) co_return;
-        if (state == HttpParser::State::failed) {
-            co_await refuse(stream, http_error(parser.status(), parser.error()));
+        if (state == Parser::State::more) co_return;
+        if (state == Parser::State::failed) {
+            co_await refuse(stream, error_response(parser.status(), parser.error()));
             co_return;
         }
         const bool keep_alive = parser.keep_alive();
-        const HttpRequest request = parser.take();
-        const HttpResponse response = co_await service_.answer(request);
+        const Request request = parser.take();
+        const Response response = co_await service_.answer(request);
         const bool sent = co_await send(stream, response, request.method != "HEAD", keep_alive);
         if (!sent) co_return;
         if (!keep_alive) {
@@ -96,16 +96,16 @@ Task<void> HttpServer::converse(Stream& stream) {
     }
 }
 
-Task<HttpParser::State> HttpServer::receive(Stream& stream, HttpParser& parser) {
+Task<Parser::State> Server::receive(Stream& stream, Parser& parser) {
     auto state = parser.feed({});
     bool started = parser.started();
     MonoTime deadline = shard_.now() + (started ? limits_.request : limits_.idle);
-    while (state == HttpParser::State::more) {
+    while (state == Parser::State::more) {
         const auto bytes = co_await stream.read(deadline);
         if (!bytes) {
             if (bytes.error() == IoError::timed_out && started)
-                co_await refuse(stream, http_error(408, "the request took too long"));
-            co_return HttpParser::State::more;
+                co_await refuse(stream, error_response(408, "the request took too long"));
+            co_return Parser::State::more;
         }
         state = parser.feed(*bytes);
         if (!started && parser.started()) {
@@ -116,7 +116,7 @@ Task<HttpParser::State> HttpServer::receive(Stream& stream, HttpParser& parser) 
     co_return state;
 }
 
-Task<bool> HttpServer::send(Stream& stream, const HttpResponse& response, bool with_body, bool keep_alive) {
+Task<bool> Server::send(Stream& stream, const Response& response, bool with_body, bool keep_alive) {
     const std::string head = head_of(response, keep_alive, shard_.wall_now());
     const std::array<std::string_view, 2> pieces = {head, response.body};
     const std::span<const std::string_view> used(pieces.data(), with_body && !response.body.empty() ? 2 : 1);
@@ -126,7 +126,7 @@ Task<bool> HttpServer::send(Stream& stream, const HttpResponse& response, bool w
 }
 
 // The response reaches the client only if we go on reading: closing with input unread would reset the connection.
-Task<void> HttpServer::refuse(Stream& stream, HttpResponse response) {
+Task<void> Server::refuse(Stream& stream, Response response) {
     const bool sent = co_await send(stream, response, true, false);
     if (!sent) co_return;
     stream.half_close();
@@ -138,4 +138,4 @@ Task<void> HttpServer::refuse(Stream& stream, HttpResponse response) {
     }
 }
 
-}  // namespace angarium::app
+}  // namespace angarium::http

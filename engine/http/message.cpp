@@ -1,11 +1,11 @@
-// Reason phrases and error responses. See http.hpp.
-#include "engine/app/http.hpp"
+// Reason phrases and error responses. See message.hpp.
+#include "engine/http/message.hpp"
 
 #include <fmt/format.h>
 
-namespace angarium::app {
+namespace angarium::http {
 
-std::string_view http_reason(unsigned status) {
+std::string_view reason_of(unsigned status) {
     switch (status) {
         case 200:
             return "OK";
@@ -48,11 +48,11 @@ std::string_view http_reason(unsigned status) {
     }
 }
 
-HttpResponse http_error(unsigned status, std::string_view what) {
-    HttpResponse response;
+Response error_response(unsigned status, std::string_view what) {
+    Response response;
     response.status = status;
-    response.body = fmt::format("{} {}: {}\n", status, http_reason(status), what);
+    response.body = fmt::format("{} {}: {}\n", status, reason_of(status), what);
     return response;
 }
 
-}  // namespace angarium::app
+}  // namespace angarium::http

@@ -1,5 +1,5 @@
 // The HTTP server on a real shard over loopback, talked to through plain sockets.
-#include "engine/app/http_server.hpp"
+#include "engine/http/server.hpp"
 
 #include <gtest/gtest.h>
 #include <sys/socket.h>
@@ -9,12 +9,12 @@
 #include <future>
 #include <thread>
 
-#include "engine/app/http_health.hpp"
+#include "engine/app/health_pages.hpp"
 #include "engine/runtime/event.hpp"
 #include "engine/runtime/ring_shard.hpp"
-#include "tests/unit/app/loopback_client.hpp"
+#include "tests/unit/http/loopback_client.hpp"
 
-namespace angarium::app {
+namespace angarium::http {
 namespace {
 
 using runtime::RingShard;
@@ -22,7 +22,7 @@ using runtime::Task;
 
 class HttpServerTest : public testing::Test {
   protected:
-    void start(HttpLimits limits = {}) {
+    void start(Limits limits = {}) {
         limits_ = limits;
         auto shards = runtime::ShardSet::create(1, clock_, runtime::RingOptions{}, false);
         ASSERT_TRUE(shards) << shards.error().text;
@@ -50,15 +50,15 @@ class HttpServerTest : public testing::Test {
 
   private:
     Task<void> serve(RingShard& shard) {
-        HealthPages pages(registry_, [this]() -> std::optional<std::string> {
+        app::HealthPages pages(registry_, [this]() -> std::optional<std::string> {
             const char* why = not_ready_;
             if (why == nullptr) return std::nullopt;
             return why;
         });
-        HttpRouter router;
+        Router router;
         pages.add_to(router);
-        auto server = HttpServer::listen(shard, shard.network(), Endpoint{IpAddress::v4(0x7f000001), 0},
-                                         router, limits_, registry_.sheet(ShardId(0)));
+        auto server = Server::listen(shard, shard.network(), Endpoint{IpAddress::v4(0x7f000001), 0}, router,
+                                     limits_, registry_.sheet(ShardId(0)));
         if (!server) {
             port_.set_value(0);
             co_return;
@@ -71,7 +71,7 @@ class HttpServerTest : public testing::Test {
 
     runtime::SystemClock clock_;
     std::unique_ptr<runtime::ShardSet> shards_;
-    HttpLimits limits_;
+    Limits limits_;
     std::promise<std::uint16_t> port_;
     std::uint16_t port_number_ = 0;
     runtime::Event stop_;
@@ -148,7 +148,7 @@ TEST_F(HttpServerTest, RefusalReachesAClientThatStillSends) {
 }
 
 TEST_F(HttpServerTest, SlowRequestsEnd) {
-    HttpLimits limits;
+    Limits limits;
     limits.request = 100ms;
     start(limits);
     const auto response = ask("GET /metr");
@@ -156,14 +156,14 @@ TEST_F(HttpServerTest, SlowRequestsEnd) {
 }
 
 TEST_F(HttpServerTest, IdleConnectionsEndQuietly) {
-    HttpLimits limits;
+    Limits limits;
     limits.idle = 50ms;
     start(limits);
     EXPECT_EQ(ask(""), "");
 }
 
 TEST_F(HttpServerTest, ConnectionsAreLimited) {
-    HttpLimits limits;
+    Limits limits;
     limits.connections = 1;
     start(limits);
     auto first = client();
@@ -183,4 +183,4 @@ TEST_F(HttpServerTest, StopsWithConnectionsOpen) {
 }
 
 }  // namespace
-}  // namespace angarium::app
+}  // namespace angarium::http

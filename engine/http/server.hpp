@@ -6,29 +6,29 @@
 #include <memory>
 #include <vector>
 
-#include "engine/app/http.hpp"
-#include "engine/app/http_parser.hpp"
+#include "engine/http/message.hpp"
+#include "engine/http/parser.hpp"
 #include "engine/runtime/shard.hpp"
 #include "engine/runtime/stream.hpp"
 #include "metrics/sheet.hpp"
 
-namespace angarium::app {
+namespace angarium::http {
 
-struct HttpLimits {
+struct Limits {
     unsigned connections = 64;  // further ones are closed at once
     Duration idle = 75s;        // between requests; longer than the usual minute between scrapes
     Duration request = 10s;     // from a request's first byte to its last
     Duration write = 30s;       // of one response
     Duration linger = 1s;       // after an error: until the client has read it and closed
-    HttpParserLimits parser;
+    ParserLimits parser;
 };
 
-class HttpServer {
+class Server {
   public:
     // The service and the sheet outlive the server. An Error says which address could not be had, and why.
-    static Result<std::unique_ptr<HttpServer>> listen(runtime::Shard& shard, runtime::Network& network,
-                                                      const Endpoint& address, HttpService& service,
-                                                      const HttpLimits& limits, metrics::Sheet& sheet);
+    static Result<std::unique_ptr<Server>> listen(runtime::Shard& shard, runtime::Network& network,
+                                                  const Endpoint& address, Service& service,
+                                                  const Limits& limits, metrics::Sheet& sheet);
 
     // Accepts and serves until stop(). Called once.
     void start() { gate_.hold(accept()); }
@@ -37,25 +37,25 @@ class HttpServer {
     const Endpoint& local() const { return listener_->local(); }
 
   private:
-    HttpServer(runtime::Shard& shard, std::unique_ptr<runtime::Listener> listener, HttpService& service,
-               const HttpLimits& limits, metrics::Sheet& sheet);
+    Server(runtime::Shard& shard, std::unique_ptr<runtime::Listener> listener, Service& service,
+           const Limits& limits, metrics::Sheet& sheet);
     runtime::Task<void> accept();
     runtime::Task<void> serve(std::unique_ptr<runtime::Stream> stream);
     runtime::Task<void> converse(runtime::Stream& stream);
     // The next whole request; `more` when there will be none.
-    runtime::Task<HttpParser::State> receive(runtime::Stream& stream, HttpParser& parser);
-    runtime::Task<bool> send(runtime::Stream& stream, const HttpResponse& response, bool with_body,
+    runtime::Task<Parser::State> receive(runtime::Stream& stream, Parser& parser);
+    runtime::Task<bool> send(runtime::Stream& stream, const Response& response, bool with_body,
                              bool keep_alive);
-    runtime::Task<void> refuse(runtime::Stream& stream, HttpResponse response);
+    runtime::Task<void> refuse(runtime::Stream& stream, Response response);
 
     runtime::Shard& shard_;
     std::unique_ptr<runtime::Listener> listener_;
-    HttpService& service_;
-    const HttpLimits limits_;
+    Service& service_;
+    const Limits limits_;
     metrics::Sheet& sheet_;
     bool stopping_ = false;
     std::vector<runtime::Stream*> open_;
     runtime::Gate gate_;
 };
 
-}  // namespace angarium::app
+}  // namespace angarium::http

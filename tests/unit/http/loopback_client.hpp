@@ -15,7 +15,7 @@
 #include <string_view>
 #include <utility>
 
-namespace angarium::app {
+namespace angarium::http {
 
 class LoopbackClient {
   public:
@@ -77,4 +77,4 @@ class LoopbackClient {
     int socket_;
 };
 
-}  // namespace angarium::app
+}  // namespace angarium::http
