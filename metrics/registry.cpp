@@ -3,33 +3,14 @@
 
 #include <fmt/format.h>
 
-#include <iterator>
-
 #include "engine/base/assert.hpp"
+#include "metrics/exposition.hpp"
 
 namespace angarium::metrics {
 namespace {
 
-using Text = fmt::memory_buffer;
-
-// HELP and label values: backslash, line end and (in labels) quotes are escaped.
-std::string escaped(std::string_view text) {
-    std::string out;
-    for (const char c : text) {
-        if (c == '\n') {
-            out += "\\n";
-            continue;
-        }
-        if (c == '\\' || c == '"') out += '\\';
-        out += c;
-    }
-    return out;
-}
-
-void head(Text& out, const Entry& entry, std::string_view type) {
-    if (entry.continues()) return;
-    fmt::format_to(std::back_inserter(out), "# HELP {} {}\n# TYPE {} {}\n", entry.name, entry.help,
-                   entry.name, type);
+void head(Exposition& out, const Entry& entry, std::string_view type) {
+    if (!entry.continues()) out.family(entry.name, type, entry.help);
 }
 
 // The number as shortest text that reads back the same; nanoseconds become seconds.
@@ -38,47 +19,39 @@ std::string number(Unit unit, std::uint64_t value) {
                                  : fmt::format("{}", value);
 }
 
-template <class T>
-void sample(Text& out, std::string_view name, std::string_view labels, const T& value) {
-    if (labels.empty())
-        fmt::format_to(std::back_inserter(out), "{} {}\n", name, value);
-    else
-        fmt::format_to(std::back_inserter(out), "{}{{{}}} {}\n", name, labels, value);
-}
-
 std::string shard_label(std::size_t shard) { return fmt::format("shard=\"{}\"", shard); }
 
 using Sheets = std::vector<std::unique_ptr<Sheet>>;
 
-void expose_count(Text& out, const Sheets& sheets, Count id) {
+void expose_count(Exposition& out, const Sheets& sheets, Count id) {
     const Entry& line = entry(id);
     head(out, line, "counter");
     std::uint64_t sum = 0;
     for (std::size_t shard = 0; shard < sheets.size(); ++shard) {
         const auto value = sheets[shard]->value(id);
         sum += value;
-        if (line.per_shard()) sample(out, line.name, shard_label(shard), number(unit(line), value));
+        if (line.per_shard()) out.sample(line.name, shard_label(shard), number(unit(line), value));
     }
-    if (!line.per_shard()) sample(out, line.name, line.labels, number(unit(line), sum));
+    if (!line.per_shard()) out.sample(line.name, line.labels, number(unit(line), sum));
 }
 
-void expose_level(Text& out, const Sheets& sheets, Level id, const std::function<double()>& read) {
+void expose_level(Exposition& out, const Sheets& sheets, Level id, const std::function<double()>& read) {
     const Entry& line = entry(id);
     head(out, line, "gauge");
     if (read) {
-        sample(out, line.name, line.labels, read());
+        out.sample(line.name, line.labels, read());
         return;
     }
     std::int64_t sum = 0;
     for (std::size_t shard = 0; shard < sheets.size(); ++shard) {
         const auto value = sheets[shard]->value(id);
         sum += value;
-        if (line.per_shard()) sample(out, line.name, shard_label(shard), value);
+        if (line.per_shard()) out.sample(line.name, shard_label(shard), value);
     }
-    if (!line.per_shard()) sample(out, line.name, line.labels, sum);
+    if (!line.per_shard()) out.sample(line.name, line.labels, sum);
 }
 
-void expose_spread(Text& out, const Sheets& sheets, Spread id) {
+void expose_spread(Exposition& out, const Sheets& sheets, Spread id) {
     const Entry& line = entry(id);
     const auto bounds = bucket_bounds(unit(id));
     const auto separator = line.labels.empty() ? "" : ",";
@@ -89,11 +62,11 @@ void expose_spread(Text& out, const Sheets& sheets, Spread id) {
     for (std::size_t bucket = 0; bucket <= bounds.size(); ++bucket) {
         for (const auto& sheet : sheets) cumulative += sheet->bucket(id, bucket);
         const auto bound = bucket < bounds.size() ? number(unit(id), bounds[bucket]) : "+Inf";
-        fmt::format_to(std::back_inserter(out), "{}_bucket{{{}{}le=\"{}\"}} {}\n", line.name, line.labels,
-                       separator, bound, cumulative);
+        out.sample(fmt::format("{}_bucket", line.name),
+                   fmt::format("{}{}le=\"{}\"", line.labels, separator, bound), cumulative);
     }
-    sample(out, fmt::format("{}_sum", line.name), line.labels, unit(id) == Unit::seconds ? sum / 1e9 : sum);
-    sample(out, fmt::format("{}_count", line.name), line.labels, cumulative);
+    out.sample(fmt::format("{}_sum", line.name), line.labels, unit(id) == Unit::seconds ? sum / 1e9 : sum);
+    out.sample(fmt::format("{}_count", line.name), line.labels, cumulative);
 }
 
 }  // namespace
@@ -140,15 +113,13 @@ std::uint64_t Registry::observations(Spread id) const {
 }
 
 std::string Registry::exposition() const {
-    Text out;
+    Exposition out;
     for (std::size_t i = 0; i < counts; ++i) expose_count(out, sheets_, Count(i));
     for (std::size_t i = 0; i < levels; ++i) expose_level(out, sheets_, Level(i), gauges_[i]);
     for (std::size_t i = 0; i < spreads; ++i) expose_spread(out, sheets_, Spread(i));
-    fmt::format_to(std::back_inserter(out),
-                   "# HELP angarium_build_info The running program.\n# TYPE angarium_build_info gauge\n"
-                   "angarium_build_info{{version=\"{}\",compiler=\"{}\"}} 1\n",
-                   version_, compiler_);
-    return fmt::to_string(out);
+    out.family("angarium_build_info", "gauge", "The running program.");
+    out.sample("angarium_build_info", fmt::format("version=\"{}\",compiler=\"{}\"", version_, compiler_), 1);
+    return out.text();
 }
 
 }  // namespace angarium::metrics

@@ -14,10 +14,10 @@
 #include "engine/app/commands.hpp"
 #include "engine/app/diagnostics.hpp"
 #include "engine/app/health_pages.hpp"
-#include "engine/http/server.hpp"
 #include "engine/app/queue_page.hpp"
 #include "engine/app/rendezvous.hpp"
 #include "engine/app/settings.hpp"
+#include "engine/http/server.hpp"
 #include "engine/inbound/server.hpp"
 #include "engine/outbound/dispatcher.hpp"
 #include "engine/runtime/descriptors.hpp"
@@ -209,7 +209,7 @@ class Relay {
             http::Limits limits;
             limits.connections = config_.http.connections;
             auto server = http::Server::listen(shard, shard.network(), *config_.http.address, router, limits,
-                                             registry_.sheet(shard.id()));
+                                               registry_.sheet(shard.id()));
             if (server)
                 http = std::move(*server);
             else
