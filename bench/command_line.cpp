@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "bench/address_range.hpp"
 #include "bench/send.hpp"
 #include "bench/sink.hpp"
 #include "bench/store.hpp"
@@ -128,36 +129,56 @@ void add_sink(CLI::App& parent, const Choose& choose) {
     auto& app = *parent.add_subcommand("sink", "take mail, keep none, account for every message");
     const auto o = std::make_shared<SinkOptions>();
     const auto listen = std::make_shared<std::vector<std::string>>();
-    auto& script = o->misbehaviour;
+    const auto script = std::make_shared<std::vector<std::string>>();
     app.add_option("--listen", *listen,
-                   "ADDRESS:PORT, several times if wanted; port 0 takes a free one, further addresses the "
-                   "first one's")
+                   "ADDRESS:PORT or FIRST-LAST:PORT, as in 127.0.1.1-127.0.1.9:2526, several times if "
+                   "wanted; port 0 takes "
+                   "a free one, further addresses the first one's")
         ->required();
     app.add_option("--shards", o->shards, "threads")->capture_default_str()->check(CLI::Range(1, 64));
     app.add_option("--expect", o->expect, "end when so many have come, one for each recipient");
-    add_endpoint(app, "--dns", [o](Endpoint e) { o->dns = e; }, "answer DNS here, over UDP");
+    app.add_option(
+        "--warmup", o->warm_up,
+        "rates and latencies count only when so many have come; then it says 'warm' on standard error");
+    add_endpoint(app, "--http", [o](Endpoint e) { o->http = e; }, "show /metrics for Prometheus here");
     app.add_option("--domains", o->domains, "that DNS knows and that are counted")->capture_default_str();
     app.add_option("--domain-suffix", o->domain_suffix, "they are d000.SUFFIX, d001.SUFFIX, ...")
         ->capture_default_str();
-    app.add_option("--mx-hosts", o->mx_hosts, "exchangers that the domains share")->capture_default_str();
+    add_endpoint(app, "--dns", [o](Endpoint e) { o->dns = e; }, "answer DNS here, over UDP and TCP");
+    app.add_option("--mx-hosts", o->mx_hosts,
+                   "exchangers that the domains share (one for each address of --listen)");
     app.add_option("--ttl", o->ttl, "of DNS answers, seconds")->capture_default_str();
     add_size(app, "--size-limit", o->size_limit, "of a message")->capture_default_str();
     app.add_flag_callback("--no-pipelining", [o] { o->pipelining = false; }, "do not offer PIPELINING");
     app.add_flag_callback("--no-chunking", [o] { o->chunking = false; }, "do not offer CHUNKING");
-    const auto probability = CLI::Range(0.0, 1.0);
-    add_duration(app, "--delay", script.delay, "before the reply to end-of-data, as in 5ms");
-    app.add_option("--reject-rcpt", script.reject_rcpt, "probability of 550 to RCPT")->check(probability);
-    app.add_option("--defer-rcpt", script.defer_rcpt, "probability of 451 to RCPT")->check(probability);
-    app.add_option("--defer-data", script.defer_data, "probability of 451 to end-of-data")
-        ->check(probability);
-    app.add_option("--disconnect", script.disconnect,
-                   "probability of closing instead of answering end-of-data")
-        ->check(probability);
-    app.add_option("--seed", script.seed, "of these probabilities")->capture_default_str();
+    add_size(app, "--bandwidth", o->bandwidth,
+             "bytes a second that each connection is read at, as in 100KiB");
+    app.add_option(
+        "--script", *script,
+        "misbehave: 'STAGE [WHERE]: [delay TIME[-TIME]] [tarpit TIME] [OUTCOME] [@PROBABILITY]', several "
+        "times; "
+        "the first rule that applies decides. STAGE: connect, ehlo, mail, rcpt, data, end-of-data, dns. "
+        "WHERE: "
+        "domains (d007, d000-d049, 10% of them, other.test) or addresses of --listen. OUTCOME: a reply, "
+        "disconnect, stall; of dns: servfail, nxdomain, truncate, stall. As in 'rcpt: 451 4.2.0 try later "
+        "@0.1', "
+        "'end-of-data 10%: delay 50ms-1s', 'connect 127.0.1.2: stall'");
+    app.add_option("--seed", o->seed, "of the script's draws")->capture_default_str();
     add_duration(app, "--report-every", o->report_every, "a line of JSON on standard output this often");
     app.add_flag("--json", o->json, "the summary as one line of JSON");
-    app.final_callback([o, listen, choose] {
-        for (const auto& text : *listen) o->listen.push_back(endpoint_of(text));
+    app.final_callback([o, listen, script, choose] {
+        for (const auto& text : *listen) {
+            const auto endpoints = parse_endpoints(text);
+            if (!endpoints)
+                throw CLI::ValidationError(
+                    text + " is no address with a port, as in 127.0.0.1:2525, nor a range of them");
+            o->listen.insert(o->listen.end(), endpoints->begin(), endpoints->end());
+        }
+        for (const auto& text : *script) {
+            auto rule = Rule::parse(text);
+            if (!rule) throw CLI::ValidationError(rule.error().text);
+            o->script.push_back(std::move(*rule));
+        }
         choose([o] { return run_sink(*o); });
     });
 }

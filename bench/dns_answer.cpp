@@ -1,8 +1,7 @@
 #include "bench/dns_answer.hpp"
 
-#include <optional>
-
-#include <fmt/core.h>
+#include <algorithm>
+#include <charconv>
 
 namespace angarium::bench {
 namespace {
@@ -20,6 +19,7 @@ enum Type : std::uint16_t {
 enum Rcode : std::uint8_t {
     no_error = 0,
     format_error = 1,
+    server_failure = 2,
     name_error = 3,
     not_implemented = 4,
     refused = 5
@@ -38,36 +38,6 @@ void put16(Octets& out, std::uint32_t value) {
 void put32(Octets& out, std::uint32_t value) {
     put16(out, value >> 16);
     put16(out, value & 0xFFFF);
-}
-
-struct Query {
-    std::string name;  // as text, without the last dot
-    std::uint16_t type = 0, qclass = 0;
-    std::size_t end = 0;  // of the question
-};
-
-// The one question; nothing when it is malformed.
-std::optional<Query> read_question(std::span<const std::uint8_t> bytes) {
-    Query query;
-    std::size_t at = header_size;
-    while (true) {
-        if (at >= bytes.size()) return std::nullopt;
-        const std::size_t length = bytes[at++];
-        if (length == 0) break;
-        if (length > 63 || at + length > bytes.size() || query.name.size() + length > 254)
-            return std::nullopt;
-        if (!query.name.empty()) query.name += '.';
-        for (std::size_t i = 0; i < length; ++i) {
-            const auto c = static_cast<char>(bytes[at + i]);
-            query.name += c == '.' ? '?' : c;  // a dot inside a label is not ours
-        }
-        at += length;
-    }
-    if (at + 4 > bytes.size()) return std::nullopt;
-    query.type = read16(bytes, at);
-    query.qclass = read16(bytes, at + 2);
-    query.end = at + 4;
-    return query;
 }
 
 void put_name(Octets& out, std::string_view name) {
@@ -109,13 +79,23 @@ void put_soa(Octets& out, const Zone& zone) {
     out.insert(out.end(), data.begin(), data.end());
 }
 
-struct Outcome {
+struct Sections {
     Rcode rcode = no_error;
     unsigned answers = 0;
     unsigned authority = 0;
 };
 
-Outcome answer_address(const Zone& zone, const Query& query, unsigned host, Octets& out) {
+// "mx7", and a pointer to the suffix, which the question ends with.
+void put_exchanger(Octets& out, const Zone& zone, const DnsQuery& query, unsigned number) {
+    std::array<char, 12> label{'m', 'x'};
+    char* const end = std::to_chars(label.data() + 2, label.data() + label.size(), number).ptr;
+    out.push_back(static_cast<std::uint8_t>(end - label.data()));
+    out.insert(out.end(), label.data(), end);
+    put16(out,
+          static_cast<std::uint32_t>(0xC000 | (header_size + query.length - zone.domains.suffix().size())));
+}
+
+Sections answer_address(const Zone& zone, const DnsQuery& query, unsigned host, Octets& out) {
     const auto& address = zone.addresses[host % zone.addresses.size()];
     const auto type = address.is_v4() ? type_a : type_aaaa;
     if (query.type != type && query.type != type_any) return {};
@@ -126,29 +106,33 @@ Outcome answer_address(const Zone& zone, const Query& query, unsigned host, Octe
     return {no_error, 1, 0};
 }
 
-Outcome answer(const Zone& zone, const Query& query, Octets& out) {
+Sections answer(const Zone& zone, const DnsQuery& query, Outcome outcome, Octets& out) {
     if (query.qclass != class_in) return {refused, 0, 0};
-    Outcome outcome{name_error, 0, 0};
+    if (outcome == Outcome::servfail) return {server_failure, 0, 0};
+    if (outcome == Outcome::truncate) return {};
+    Sections sections{name_error, 0, 0};
     const auto& suffix = zone.domains.suffix();
-    if (const auto domain = zone.domains.number(query.name)) {
-        outcome = {};
+    if (outcome == Outcome::nxdomain) {
+        // There is no such domain, says the script.
+    } else if (const auto domain = zone.domains.number(query.name())) {
+        sections = {};
         if (query.type == type_mx || query.type == type_any) {
             put_record(out, type_mx, zone.ttl, [&] {
                 put16(out, 10);
-                put_name(out, fmt::format("mx{}.{}", *domain % zone.mx_hosts, suffix));
+                put_exchanger(out, zone, query, *domain % zone.mx_hosts);
             });
-            outcome.answers = 1;
+            sections.answers = 1;
         }
-    } else if (const auto host = numbered_label(query.name, "mx", suffix); host && *host < zone.mx_hosts) {
-        outcome = zone.addresses.empty() ? Outcome{} : answer_address(zone, query, *host, out);
-    } else if (equal_ignoring_case(query.name, suffix)) {
-        outcome = {};
+    } else if (const auto host = numbered_label(query.name(), "mx", suffix); host && *host < zone.mx_hosts) {
+        sections = zone.addresses.empty() ? Sections{} : answer_address(zone, query, *host, out);
+    } else if (equal_ignoring_case(query.name(), suffix)) {
+        sections = {};
     }
-    if (outcome.answers == 0) {
+    if (sections.answers == 0) {
         put_soa(out, zone);
-        outcome.authority = 1;
+        sections.authority = 1;
     }
-    return outcome;
+    return sections;
 }
 
 // An OPT record among the additional ones; they begin with it in every query that we know.
@@ -157,21 +141,67 @@ bool has_opt(std::span<const std::uint8_t> query, std::size_t at) {
            read16(query, at + 1) == type_opt;
 }
 
+DnsResult result_of(const Sections& sections, bool truncated) {
+    if (truncated) return DnsResult::truncated;
+    switch (sections.rcode) {
+        case no_error:
+            return sections.answers > 0 ? DnsResult::answered : DnsResult::no_data;
+        case name_error:
+            return DnsResult::nxdomain;
+        case server_failure:
+            return DnsResult::servfail;
+        default:
+            return DnsResult::refused;
+    }
+}
+
 }  // namespace
 
-void answer_dns(const Zone& zone, std::span<const std::uint8_t> query, std::vector<std::uint8_t>& response) {
+DnsQuery::Type DnsQuery::kind() const {
+    if (!valid) return Type::other;
+    return type == type_mx     ? Type::mx
+           : type == type_a    ? Type::a
+           : type == type_aaaa ? Type::aaaa
+                               : Type::other;
+}
+
+DnsQuery read_dns_query(std::span<const std::uint8_t> octets) {
+    DnsQuery query;
+    if (octets.size() < header_size || (octets[2] >> 3 & 15) != 0 || read16(octets, 4) != 1) return query;
+    std::size_t at = header_size;
+    while (true) {
+        if (at >= octets.size()) return query;
+        const std::size_t length = octets[at++];
+        if (length == 0) break;
+        if (length > 63 || at + length > octets.size() || query.length + length > 254) return query;
+        if (query.length > 0) query.text[query.length++] = '.';
+        for (std::size_t i = 0; i < length; ++i) {
+            const auto c = static_cast<char>(octets[at + i]);
+            query.text[query.length++] = c == '.' ? '?' : c;  // a dot inside a label is not ours
+        }
+        at += length;
+    }
+    if (at + 4 > octets.size()) return query;
+    query.type = read16(octets, at);
+    query.qclass = read16(octets, at + 2);
+    query.end = at + 4;
+    query.valid = true;
+    return query;
+}
+
+DnsResult answer_dns(const Zone& zone, std::span<const std::uint8_t> octets, const DnsQuery& query,
+                     Outcome outcome, std::vector<std::uint8_t>& response) {
     response.clear();
-    if (query.size() < header_size || (query[2] & 0x80) != 0) return;  // too short, or a response
-    const unsigned opcode = query[2] >> 3 & 15;
-    const auto question = opcode == 0 && read16(query, 4) == 1 ? read_question(query) : std::nullopt;
-    Outcome outcome{opcode == 0 ? format_error : not_implemented, 0, 0};
+    if (outcome == Outcome::stall || octets.size() < header_size || (octets[2] & 0x80) != 0)
+        return DnsResult::unanswered;  // as the script wants; too short, or a response
+    Sections sections{(octets[2] >> 3 & 15) == 0 ? format_error : not_implemented, 0, 0};
     response.assign(header_size, 0);
     bool opt = false;
-    if (question) {
-        response.insert(response.end(), query.begin() + header_size,
-                        query.begin() + static_cast<std::ptrdiff_t>(question->end));
-        outcome = answer(zone, *question, response);
-        opt = has_opt(query, question->end);
+    if (query.valid) {
+        response.insert(response.end(), octets.begin() + header_size,
+                        octets.begin() + static_cast<std::ptrdiff_t>(query.end));
+        sections = answer(zone, query, outcome, response);
+        opt = has_opt(octets, query.end);
     }
     if (opt) {  // RFC 6891: what we take, no options
         response.push_back(0);
@@ -180,15 +210,17 @@ void answer_dns(const Zone& zone, std::span<const std::uint8_t> query, std::vect
         put32(response, 0);
         put16(response, 0);
     }
-    response[0] = query[0];
-    response[1] = query[1];
+    const bool truncated = query.valid && outcome == Outcome::truncate;
+    response[0] = octets[0];
+    response[1] = octets[1];
     response[2] = static_cast<std::uint8_t>(
-        0x84 | (query[2] & 0x79));  // response, authoritative; opcode and RD as asked
-    response[3] = outcome.rcode;
-    response[5] = question ? 1 : 0;
-    response[7] = static_cast<std::uint8_t>(outcome.answers);
-    response[9] = static_cast<std::uint8_t>(outcome.authority);
+        0x84 | (octets[2] & 0x79) | (truncated ? 2 : 0));  // response, authoritative; opcode and RD as asked
+    response[3] = sections.rcode;
+    response[5] = query.valid ? 1 : 0;
+    response[7] = static_cast<std::uint8_t>(sections.answers);
+    response[9] = static_cast<std::uint8_t>(sections.authority);
     response[11] = opt ? 1 : 0;
+    return result_of(sections, truncated);
 }
 
 }  // namespace angarium::bench

@@ -4,16 +4,19 @@
 
 namespace angarium::bench {
 
-Ledger::Ledger(unsigned shards, Domains domains) : domains_(std::move(domains)) {
+Ledger::Ledger(unsigned shards, Domains domains, std::uint64_t warm_up)
+    : domains_(std::move(domains)), warm_up_(warm_up) {
     for (unsigned i = 0; i < shards; ++i) {
         tallies_.push_back(std::make_unique<Tally>());
         tallies_.back()->per_domain.resize(domains_.count());
+        tallies_.back()->warm = warm_up == 0;
     }
 }
 
 void Ledger::received(Tally& tally, const MessageReader::Facts& facts,
                       const std::vector<Recipient>& recipients, std::uint64_t bytes,
                       std::uint64_t now_microseconds) {
+    if (!tally.warm && warm_since() != 0) start_measuring(tally);
     tally.messages.add();
     tally.bytes.add(bytes);
     tally.recipients.add(recipients.size());
@@ -43,17 +46,34 @@ void Ledger::received(Tally& tally, const MessageReader::Facts& facts,
                 break;
         }
     }
-    if (facts.generated)
+    if (facts.generated && tally.warm)
         tally.latency.record(now_microseconds > facts.sent_microseconds
                                  ? (now_microseconds - facts.sent_microseconds) * 1000
                                  : 0);
     if (tally.first_arrival.value() == 0) tally.first_arrival.set(now_microseconds);
     tally.last_arrival.set(now_microseconds);
+    if (!tally.warm && total(&Tally::unique) >= warm_up_) {
+        std::uint64_t not_yet = 0;
+        warm_since_.compare_exchange_strong(not_yet, now_microseconds);
+        start_measuring(tally);
+    }
+}
+
+void Ledger::start_measuring(Tally& tally) {
+    tally.warm = true;
+    tally.before = {tally.messages.value(), tally.bytes.value(), tally.per_domain};
 }
 
 std::uint64_t Ledger::total(Counter Tally::* counter) const {
     std::uint64_t sum = 0;
     for (const auto& tally : tallies_) sum += ((*tally).*counter).value();
+    return sum;
+}
+
+std::uint64_t Ledger::total(Stage stage, Deed deed) const {
+    std::uint64_t sum = 0;
+    for (const auto& tally : tallies_)
+        sum += tally->script[static_cast<std::size_t>(stage)][static_cast<std::size_t>(deed)].value();
     return sum;
 }
 
@@ -73,8 +93,10 @@ void Ledger::connection_opened() {
 void Ledger::connection_closed(Tally& tally, std::uint64_t messages) {
     open_.fetch_sub(1, std::memory_order_relaxed);
     tally.connections.add();
-    if (messages == 0) tally.empty_connections.add();
-    tally.most_messages.set(std::max(tally.most_messages.value(), messages));
+    if (messages == 0)
+        tally.empty_connections.add();
+    else
+        tally.messages_each.record(messages);
 }
 
 }  // namespace angarium::bench

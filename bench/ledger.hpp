@@ -12,6 +12,7 @@
 #include "bench/histogram.hpp"
 #include "bench/id_set.hpp"
 #include "bench/message.hpp"
+#include "bench/script.hpp"
 
 namespace angarium::bench {
 
@@ -26,32 +27,48 @@ class Counter {
     std::atomic<std::uint64_t> value_{0};
 };
 
+// What the script has done, by stage.
+enum class Deed : std::uint8_t { rejected, deferred, disconnected, stalled, slowed };
+inline constexpr std::array<std::string_view, 5> deed_names{"rejected", "deferred", "disconnected", "stalled",
+                                                            "slowed"};
+inline constexpr std::size_t mail_stages = static_cast<std::size_t>(Stage::dns);
+
 struct alignas(128) Tally {
     // Of transactions that were answered 250.
     Counter messages;
-    Counter bytes;       // of content
-    Counter recipients;  // copies: one for each recipient of each message
-    Counter unique;      // copies of generated messages that came for the first time
-    Counter duplicated;  // that had come before
-    Counter untracked;   // generated, but beyond what is remembered
-    Counter foreign;     // copies of messages that no generator of ours made
-    Counter damaged;     // messages whose checksum is wrong
-    // What the script or the rules did.
-    Counter rejected_recipients, deferred_recipients, deferred_messages, disconnects, refused_messages;
-    // Connections that have ended, and the most messages over one of them.
-    Counter connections, most_messages, empty_connections;
+    Counter bytes;             // of content
+    Counter recipients;        // copies: one for each recipient of each message
+    Counter unique;            // copies of generated messages that came for the first time
+    Counter duplicated;        // that had come before
+    Counter untracked;         // generated, but beyond what is remembered
+    Counter foreign;           // copies of messages that no generator of ours made
+    Counter damaged;           // messages whose checksum is wrong
+    Counter refused_messages;  // by SMTP's own rules: size, line ends
+    std::array<std::array<Counter, deed_names.size()>, mail_stages> script;
+    Counter commands;
+    Counter flights;  // writes: each answers what had come
+    // Connections that have ended.
+    Counter connections, empty_connections;
     // Microseconds since 1970.
     Counter first_arrival, last_arrival;
 
     // Read by others only when this shard has ended.
-    Histogram latency;                      // from the generator's stamp to the arrival, nanoseconds
+    Histogram latency;        // from the generator's stamp to the arrival, nanoseconds; once warm
+    Histogram messages_each;  // of connections
     std::vector<std::uint32_t> per_domain;  // copies, by the domain's number
     std::uint64_t other_domains = 0;
+    // Rates count from here on: what had come before.
+    bool warm = false;
+    struct Before {
+        std::uint64_t messages = 0, bytes = 0;
+        std::vector<std::uint32_t> per_domain;  // empty: nothing
+    } before;
 };
 
 class Ledger {
   public:
-    Ledger(unsigned shards, Domains domains);
+    // `warm_up`: so many unique copies come before rates and latencies count.
+    Ledger(unsigned shards, Domains domains, std::uint64_t warm_up = 0);
 
     Tally& tally(unsigned shard) { return *tallies_[shard]; }
     const Tally& tally(unsigned shard) const { return *tallies_[shard]; }
@@ -70,15 +87,23 @@ class Ledger {
 
     // Any thread.
     std::uint64_t total(Counter Tally::* counter) const;
+    std::uint64_t total(Stage stage, Deed deed) const;
     std::uint64_t last_arrival() const;
+    std::uint64_t warm_up() const { return warm_up_; }
+    // When the last copy of the warm-up came, microseconds since 1970; 0: it has not.
+    std::uint64_t warm_since() const { return warm_since_.load(std::memory_order_relaxed); }
     void connection_opened();
     void connection_closed(Tally& tally, std::uint64_t messages);
     std::uint64_t open_connections() const { return open_.load(std::memory_order_relaxed); }
     std::uint64_t most_open_connections() const { return most_open_.load(std::memory_order_relaxed); }
 
   private:
+    void start_measuring(Tally& tally);
+
     Domains domains_;
     IdSet ids_;
+    const std::uint64_t warm_up_;
+    std::atomic<std::uint64_t> warm_since_{0};
     std::vector<std::unique_ptr<Tally>> tallies_;
     std::atomic<std::uint64_t> open_{0}, most_open_{0};
 };

@@ -28,11 +28,58 @@ smtp::ContentLimits limits_of(const SinkOptions& options) {
 
 }  // namespace
 
-ServerDialogue::ServerDialogue(const SinkOptions& options, Ledger& ledger, Tally& tally, Random& random)
-    : options_(options), ledger_(ledger), tally_(tally), random_(random), lines_(smtp::max_command_line) {}
+ServerDialogue::ServerDialogue(SinkContext& context, const IpAddress& local)
+    : context_(context), local_(local), lines_(smtp::max_command_line) {}
 
-void ServerDialogue::greet(std::string& out) const {
-    out.append("220 ").append(hostname).append(" ESMTP angarium bench sink\r\n");
+ServerDialogue::Step ServerDialogue::greet(std::string& out) {
+    turned_away_ = scripted(Stage::connect, {}, out);
+    if (!turned_away_) out.append("220 ").append(hostname).append(" ESMTP angarium bench sink\r\n");
+    return obey(0, out);
+}
+
+bool ServerDialogue::scripted(Stage stage, std::string_view domain, std::string& out) {
+    const Rule* const rule = context_.script.draw(stage, domain, local_, context_.random);
+    if (rule == nullptr) return false;
+    rule_ = rule;
+    auto& counters = context_.tally.script[static_cast<std::size_t>(stage)];
+    const auto note = [&counters](Deed deed) { counters[static_cast<std::size_t>(deed)].add(); };
+    if (rule->slow()) note(Deed::slowed);
+    switch (rule->outcome) {
+        case Outcome::reply:
+            note(rule->reply.front() == '4' ? Deed::deferred : Deed::rejected);
+            out += rule->reply;
+            break;
+        case Outcome::disconnect:
+            note(Deed::disconnected);
+            break;
+        case Outcome::stall:
+            note(Deed::stalled);
+            break;
+        default:
+            return false;
+    }
+    return true;
+}
+
+ServerDialogue::Step ServerDialogue::obey(std::size_t begin, std::string& out) {
+    if (rule_ == nullptr) return Step::more;
+    const Rule& rule = *std::exchange(rule_, nullptr);
+    auto step = Step::more;
+    if (rule.outcome == Outcome::disconnect) step = Step::drop;
+    if (rule.outcome == Outcome::stall) step = Step::stall;
+    if (rule.reply.starts_with("421")) step = Step::close;
+    if (!rule.slow()) return step;
+    held_.assign(out, begin);
+    out.resize(begin);
+    pause_ = {Script::delay(rule, context_.random), rule.tarpit};
+    afterwards_ = step;
+    return Step::pause;
+}
+
+ServerDialogue::Step ServerDialogue::resume(std::string& out) {
+    out += held_;
+    if (std::exchange(ends_after_pause_, false)) settle();
+    return afterwards_;
 }
 
 ServerDialogue::Step ServerDialogue::feed(std::string_view& input, std::string& out) {
@@ -73,9 +120,16 @@ ServerDialogue::Step ServerDialogue::feed(std::string_view& input, std::string& 
 }
 
 ServerDialogue::Step ServerDialogue::command(std::string_view line, std::string& out) {
+    context_.tally.commands.add();
+    rule_ = nullptr;
+    const auto begin = out.size();
     const auto parsed = smtp::parse_command(line);
     if (!parsed) {
         parsed.error().append_to(out);
+        return Step::more;
+    }
+    if (turned_away_ && parsed->verb != smtp::Verb::quit) {
+        out += "503 5.5.1 Not greeted\r\n";
         return Step::more;
     }
     switch (parsed->verb) {
@@ -90,22 +144,11 @@ ServerDialogue::Step ServerDialogue::command(std::string_view line, std::string&
             break;
         case smtp::Verb::bdat:
             return bdat(parsed->argument, out);
-        case smtp::Verb::ehlo: {
-            reset();
-            greeted_ = true;
-            smtp::Extensions offered;
-            offered.pipelining = options_.pipelining;
-            offered.chunking = options_.chunking;
-            offered.eight_bit_mime = offered.smtputf8 = offered.dsn = offered.enhanced_status_codes = true;
-            offered.size = true;
-            offered.size_limit = options_.size_limit;
-            smtp::append_ehlo_reply(out, hostname, offered);
+        case smtp::Verb::ehlo:
+            hello(true, out);
             break;
-        }
         case smtp::Verb::helo:
-            reset();
-            greeted_ = true;
-            out.append("250 ").append(hostname).append("\r\n");
+            hello(false, out);
             break;
         case smtp::Verb::rset:
             reset();
@@ -126,7 +169,24 @@ ServerDialogue::Step ServerDialogue::command(std::string_view line, std::string&
         default:
             smtp::command_unknown.append_to(out);
     }
-    return Step::more;
+    return obey(begin, out);
+}
+
+void ServerDialogue::hello(bool extended, std::string& out) {
+    reset();
+    greeted_ = !scripted(Stage::ehlo, {}, out);
+    if (!greeted_) return;
+    if (!extended) {
+        out.append("250 ").append(hostname).append("\r\n");
+        return;
+    }
+    smtp::Extensions offered;
+    offered.pipelining = context_.options.pipelining;
+    offered.chunking = context_.options.chunking;
+    offered.eight_bit_mime = offered.smtputf8 = offered.dsn = offered.enhanced_status_codes = true;
+    offered.size = true;
+    offered.size_limit = context_.options.size_limit;
+    smtp::append_ehlo_reply(out, hostname, offered);
 }
 
 void ServerDialogue::mail(std::string_view argument, std::string& out) {
@@ -138,32 +198,26 @@ void ServerDialogue::mail(std::string_view argument, std::string& out) {
         out += "501 5.1.7 Bad sender\r\n";
         return;
     }
-    mail_ = true;
-    out += "250 2.1.0 Ok\r\n";
+    mail_ = !scripted(Stage::mail, {}, out);
+    if (mail_) out += "250 2.1.0 Ok\r\n";
 }
 
 void ServerDialogue::rcpt(std::string_view argument, std::string& out) {
-    const auto& script = options_.misbehaviour;
     if (!mail_ || in_chunks_) {
         out += "503 5.5.1 MAIL first\r\n";
         return;
     }
     const auto path = path_of(argument);
     const auto at = path ? path->rfind('@') : std::string_view::npos;
+    const auto domain = at == std::string_view::npos ? std::string_view{} : path->substr(at + 1);
     if (!path || path->empty()) {
         out += "501 5.1.3 Bad recipient\r\n";
     } else if (recipients_.size() == most_recipients) {
         out += "452 4.5.3 Too many recipients\r\n";
-    } else if (chance(script.reject_rcpt)) {
-        tally_.rejected_recipients.add();
-        out += "550 5.1.1 No such user, says the script\r\n";
-    } else if (chance(script.defer_rcpt)) {
-        tally_.deferred_recipients.add();
-        out += "451 4.2.0 Try again later, says the script\r\n";
-    } else {
-        const auto domain =
-            at == std::string_view::npos ? std::nullopt : ledger_.domains().number(path->substr(at + 1));
-        recipients_.push_back({recipient_number(*path), domain.value_or(Ledger::other_domain)});
+    } else if (!scripted(Stage::rcpt, domain, out)) {
+        if (recipients_.empty() && !context_.script.empty()) domain_ = domain;
+        recipients_.push_back({recipient_number(*path),
+                               context_.ledger.domains().number(domain).value_or(Ledger::other_domain)});
         out += "250 2.1.5 Ok\r\n";
     }
 }
@@ -177,15 +231,16 @@ void ServerDialogue::data(std::string& out) {
         out += "554 5.5.1 No valid recipients\r\n";
         return;
     }
+    if (scripted(Stage::data, domain_, out)) return;
     begin_content();
     in_data_ = true;
-    decoder_ = smtp::DataDecoder(limits_of(options_));
+    decoder_ = smtp::DataDecoder(limits_of(context_.options));
     out += "354 End data with <CR><LF>.<CR><LF>\r\n";
 }
 
 ServerDialogue::Step ServerDialogue::bdat(std::string_view argument, std::string& out) {
     const auto chunk = smtp::parse_bdat(argument);
-    if (!chunk || !options_.chunking) {
+    if (!chunk || !context_.options.chunking) {
         if (chunk) {
             out += "502 5.5.1 CHUNKING is not offered\r\n";
         } else {
@@ -194,7 +249,12 @@ ServerDialogue::Step ServerDialogue::bdat(std::string_view argument, std::string
         return Step::close;  // nobody knows what follows
     }
     chunk_refused_ = !mail_ || recipients_.empty();
-    if (!chunk_refused_ && !in_chunks_) begin_content();
+    refusal_.clear();
+    if (!chunk_refused_ && !in_chunks_) {
+        chunk_refused_ = scripted(Stage::data, domain_, refusal_);
+        if (rule_ != nullptr && refusal_.empty() && chunk_refused_) return obey(out.size(), out);
+        begin_content();
+    }
     in_chunks_ = !chunk_refused_;
     last_chunk_ = chunk->last;
     chunk_left_ = chunk->size;
@@ -212,49 +272,52 @@ void ServerDialogue::take_content(std::string_view& input) {
     input.remove_prefix(piece.size());
     chunk_left_ -= piece.size();
     size_ += piece.size();
-    if (!chunk_refused_ && size_ <= options_.size_limit) reader_.feed(piece);
+    if (!chunk_refused_ && size_ <= context_.options.size_limit) reader_.feed(piece);
 }
 
 ServerDialogue::Step ServerDialogue::end_of_chunk(std::string& out) {
-    if (chunk_refused_) {
+    const auto begin = out.size();
+    if (!refusal_.empty()) {
+        out += refusal_;
+        reset();
+    } else if (chunk_refused_) {
         out += mail_ ? "554 5.5.1 No valid recipients\r\n" : "503 5.5.1 MAIL first\r\n";
-        return Step::more;
+    } else if (last_chunk_) {
+        return end_of_message(out);
+    } else {
+        out += "250 2.0.0 Ok\r\n";
     }
-    if (last_chunk_) return end_of_message(out);
-    out += "250 2.0.0 Ok\r\n";
-    return Step::more;
+    return obey(begin, out);
 }
 
 ServerDialogue::Step ServerDialogue::end_of_message(std::string& out) {
     arrived_ = wall_microseconds();
-    if (options_.misbehaviour.delay > Duration::zero()) return Step::pause;
-    return answer(out) ? Step::more : Step::drop;
-}
-
-bool ServerDialogue::answer(std::string& out) {
-    const auto& script = options_.misbehaviour;
-    const bool too_large = size_ > options_.size_limit;
+    const auto begin = out.size();
+    const bool too_large = size_ > context_.options.size_limit;
     const auto fault = in_chunks_ ? smtp::ContentError::none : decoder_.checker().error();
-    if (chance(script.disconnect)) {
-        tally_.disconnects.add();
-        return false;
-    }
-    if (chance(script.defer_data)) {
-        tally_.deferred_messages.add();
-        out += "451 4.3.0 Try again later, says the script\r\n";
-    } else if (too_large) {
-        tally_.refused_messages.add();
-        smtp::reply_for(smtp::ContentError::too_large).append_to(out);
-    } else if (fault != smtp::ContentError::none) {
-        tally_.refused_messages.add();
-        smtp::reply_for(fault).append_to(out);
+    taken_ = false;
+    if (scripted(Stage::end_of_data, domain_, out)) {
+        // It has answered.
+    } else if (too_large || fault != smtp::ContentError::none) {
+        context_.tally.refused_messages.add();
+        smtp::reply_for(too_large ? smtp::ContentError::too_large : fault).append_to(out);
     } else {
-        ++messages_;
-        ledger_.received(tally_, reader_.finish(), recipients_, size_, arrived_);
+        taken_ = true;
         out += "250 2.0.0 Ok\r\n";
     }
+    const auto step = obey(begin, out);
+    ends_after_pause_ = step == Step::pause;
+    if (!ends_after_pause_) settle();
+    return step;
+}
+
+// The message counts from when it is answered: a sink that has got all it expects ends soon.
+void ServerDialogue::settle() {
+    if (taken_) {
+        ++messages_;
+        context_.ledger.received(context_.tally, reader_.finish(), recipients_, size_, arrived_);
+    }
     reset();
-    return true;
 }
 
 void ServerDialogue::reset() {

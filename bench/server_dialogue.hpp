@@ -5,10 +5,12 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "bench/ledger.hpp"
 #include "bench/message.hpp"
+#include "bench/script.hpp"
 #include "bench/sink.hpp"
 #include "engine/base/random.hpp"
 #include "engine/smtp/command.hpp"
@@ -17,27 +19,44 @@
 
 namespace angarium::bench {
 
+// What all dialogues of a shard share; outlives them.
+struct SinkContext {
+    const SinkOptions& options;
+    const Script& script;
+    Ledger& ledger;
+    Tally& tally;
+    Random& random;
+};
+
 class ServerDialogue {
   public:
-    ServerDialogue(const SinkOptions& options, Ledger& ledger, Tally& tally, Random& random);
+    // `local`: the address that the client has chosen.
+    ServerDialogue(SinkContext& context, const IpAddress& local);
 
-    void greet(std::string& out) const;
     enum class Step : std::uint8_t {
         more,   // all input was consumed; write what is in `out`, read on
-        pause,  // a message is complete: write, wait for the script's delay, then call answer() and feed() on
+        pause,  // write, wait for pause().delay, call resume() and feed() on
+        stall,  // write, and then never again
         close,  // write, then close
         drop,   // close without writing
     };
+    Step greet(std::string& out);
     // Consumes from the front of `input` and appends replies to `out`.
     Step feed(std::string_view& input, std::string& out);
-    // The reply that was paused for. False: drop the connection instead.
-    bool answer(std::string& out);
+    struct Pause {
+        Duration delay{};
+        Duration tarpit{};  // before each octet that resume() gives
+    };
+    const Pause& pause() const { return pause_; }
+    // The reply that was paused for.
+    Step resume(std::string& out);
     // In the middle of a chunk: nobody waits for what is in `out`.
     bool within_chunk() const { return chunk_left_ > 0; }
     std::uint64_t messages() const { return messages_; }
 
   private:
     Step command(std::string_view line, std::string& out);
+    void hello(bool extended, std::string& out);
     void mail(std::string_view argument, std::string& out);
     void rcpt(std::string_view argument, std::string& out);
     Step bdat(std::string_view argument, std::string& out);
@@ -45,27 +64,40 @@ class ServerDialogue {
     void take_content(std::string_view& input);
     Step end_of_message(std::string& out);
     Step end_of_chunk(std::string& out);
+    void settle();
     void begin_content();
     void reset();
-    bool chance(double probability) { return probability > 0 && random_.unit() < probability; }
+    // Draws what the script does; true: it has answered (or never will), so the command has no effect.
+    bool scripted(Stage stage, std::string_view domain, std::string& out);
+    // What that asks for beyond the reply, which begins in `out` at `begin`.
+    Step obey(std::size_t begin, std::string& out);
 
-    const SinkOptions& options_;
-    Ledger& ledger_;
-    Tally& tally_;
-    Random& random_;
+    SinkContext& context_;
+    const IpAddress local_;
     smtp::LineReader lines_;
     std::uint64_t messages_ = 0;
+
+    // The script's.
+    const Rule* rule_ = nullptr;  // decides about the command that is being answered
+    Pause pause_;
+    std::string held_;               // the reply that is paused for,
+    Step afterwards_ = Step::more;   // and what follows it
+    bool turned_away_ = false;       // greeted with 4xx or 5xx: nothing but QUIT (RFC 5321 section 3.1)
+    bool ends_after_pause_ = false;  // the pause is one of end-of-data
 
     // The transaction.
     bool greeted_ = false;
     bool mail_ = false;
     std::vector<Ledger::Recipient> recipients_;
+    std::string domain_;  // of the first recipient, for the script
 
     // Its content.
     bool in_data_ = false;
     bool in_chunks_ = false;      // between the first BDAT and the last
     bool last_chunk_ = false;     // the one being read
     bool chunk_refused_ = false;  // it is read and thrown away
+    bool taken_ = false;          // answered 250, to be accounted for
+    std::string refusal_;         // of the chunk, by the script
     std::uint64_t chunk_left_ = 0;
     std::uint64_t size_ = 0;
     std::uint64_t arrived_ = 0;  // microseconds since 1970

@@ -5,6 +5,10 @@
 
 #include "bench/dns_server.hpp"
 #include "bench/server_dialogue.hpp"
+#include "bench/sink_metrics.hpp"
+#include "engine/http/router.hpp"
+#include "engine/http/server.hpp"
+#include "engine/runtime/descriptors.hpp"
 #include "engine/runtime/event.hpp"
 #include "engine/runtime/ring_shard.hpp"
 #include "engine/runtime/signals.hpp"
@@ -20,12 +24,10 @@ using runtime::Task;
 // One shard's part: its listeners and the connections that they gave.
 class Collector {
   public:
-    Collector(const SinkOptions& options, Ledger& ledger, RingShard& shard)
-        : options_(options),
-          ledger_(ledger),
-          tally_(ledger.tally(index(shard.id()))),
-          shard_(shard),
-          random_(options.misbehaviour.seed + index(shard.id())) {}
+    Collector(const SinkOptions& options, const Script& script, Ledger& ledger, RingShard& shard)
+        : shard_(shard),
+          random_(options.seed + index(shard.id())),
+          context_{options, script, ledger, ledger.tally(index(shard.id())), random_} {}
 
     // Endpoints with port 0 take what the kernel gives; `bound` becomes the real ones.
     Result<void> listen(const std::vector<Endpoint>& wanted, std::vector<Endpoint>& bound) {
@@ -53,12 +55,12 @@ class Collector {
     Task<void> accept(Listener& listener);
     Task<void> serve(std::unique_ptr<Stream> stream);
     Task<void> converse(Stream& stream, ServerDialogue& dialogue);
+    Task<bool> trickle(Stream& stream, Duration tarpit, std::string& out);
+    Task<void> pass(MonoTime until);
 
-    const SinkOptions& options_;
-    Ledger& ledger_;
-    Tally& tally_;
     RingShard& shard_;
     Random random_;
+    SinkContext context_;
     bool stopping_ = false;
     std::vector<std::unique_ptr<Listener>> listeners_;
     std::vector<Stream*> streams_;  // open ones
@@ -78,13 +80,14 @@ Task<void> Collector::accept(Listener& listener) {
     }
 }
 
+// One connection, from its first octet to its last.
 Task<void> Collector::serve(std::unique_ptr<Stream> stream) {
     if (stopping_) co_return;
     streams_.push_back(stream.get());
-    ledger_.connection_opened();
-    ServerDialogue dialogue(options_, ledger_, tally_, random_);
+    context_.ledger.connection_opened();
+    ServerDialogue dialogue(context_, stream->local().address);
     co_await converse(*stream, dialogue);
-    ledger_.connection_closed(tally_, dialogue.messages());
+    context_.ledger.connection_closed(context_.tally, dialogue.messages());
     const auto place = std::ranges::find(streams_, stream.get());
     *place = streams_.back();
     streams_.pop_back();
@@ -92,36 +95,63 @@ Task<void> Collector::serve(std::unique_ptr<Stream> stream) {
 
 // Answers each flight with one send.
 Task<void> Collector::converse(Stream& stream, ServerDialogue& dialogue) {
+    using Step = ServerDialogue::Step;
+    const auto bandwidth = context_.options.bandwidth;
+    auto next_read = shard_.now();  // by that bandwidth
     std::string out;
-    dialogue.greet(out);
+    std::string_view input;
+    auto step = dialogue.greet(out);
     while (true) {
-        if (!out.empty() && !stream.has_input() && !dialogue.within_chunk()) {
-            const auto written = co_await stream.write(out, no_deadline);
-            if (!written) co_return;
-            out.clear();
-        }
-        const auto got = co_await stream.read(no_deadline);
-        if (!got) co_return;
-        auto input = *got;
-        auto step = dialogue.feed(input, out);
-        while (step == ServerDialogue::Step::pause) {
-            // The replies before it may be waited for; the view stays ours until the next read.
-            const auto written = co_await stream.write(out, no_deadline);
-            if (!written) co_return;
-            out.clear();
-            co_await shard_.sleep(options_.misbehaviour.delay);
-            if (stopping_) co_return;
-            step = dialogue.answer(out) ? dialogue.feed(input, out) : ServerDialogue::Step::drop;
-        }
-        if (step == ServerDialogue::Step::drop) {
+        if (step == Step::drop) {
             stream.abort(IoError::canceled);
             co_return;
         }
-        if (step == ServerDialogue::Step::close) {
-            [[maybe_unused]] const auto written = co_await stream.write(out, no_deadline);
-            co_return;
+        if (!out.empty() && (step != Step::more || (!stream.has_input() && !dialogue.within_chunk()))) {
+            context_.tally.flights.add();
+            const auto written = co_await stream.write(out, no_deadline);
+            if (!written) co_return;
+            out.clear();
         }
+        if (step == Step::close) co_return;
+        if (step == Step::pause) {  // what is left of `input` stays ours until the next read
+            co_await pass(shard_.now() + dialogue.pause().delay);
+            if (stopping_) co_return;
+            step = dialogue.resume(out);
+            const bool trickled = co_await trickle(stream, dialogue.pause().tarpit, out);
+            if (!trickled) co_return;
+            if (step == Step::more) step = dialogue.feed(input, out);
+            continue;
+        }
+        if (bandwidth > 0) {
+            co_await pass(next_read);
+            if (stopping_) co_return;
+        }
+        const auto got = co_await stream.read(no_deadline);
+        if (!got) co_return;
+        if (step == Step::stall) continue;  // until the client has enough of it
+        if (bandwidth > 0)
+            next_read = std::max(next_read, shard_.now()) + Duration(got->size() * 1'000'000'000 / bandwidth);
+        input = *got;
+        step = dialogue.feed(input, out);
     }
+}
+
+// With time before every octet.
+Task<bool> Collector::trickle(Stream& stream, Duration tarpit, std::string& out) {
+    if (tarpit == Duration::zero()) co_return true;
+    for (std::size_t i = 0; i < out.size(); ++i) {
+        co_await pass(shard_.now() + tarpit);
+        if (stopping_) co_return false;
+        const auto written = co_await stream.write(std::string_view(out).substr(i, 1), no_deadline);
+        if (!written) co_return false;
+    }
+    out.clear();
+    co_return true;
+}
+
+Task<void> Collector::pass(MonoTime until) {
+    constexpr Duration step = 50ms;  // so that stopping need not wait longer
+    while (!stopping_ && shard_.now() < until) co_await shard_.sleep(std::min(step, until - shard_.now()));
 }
 
 }  // namespace
@@ -130,17 +160,17 @@ class SinkRun::Implementation {
   public:
     explicit Implementation(const SinkOptions& options)
         : options_(options),
-          ledger_(options.shards, Domains(options.domains, options.domain_suffix)),
+          ledger_(options.shards, Domains(options.domains, options.domain_suffix), options.warm_up),
+          script_(options.script, ledger_.domains()),
           collectors_(options.shards),
           wake_(options.shards) {}
 
-    Result<SinkSummary> run(bool signals, std::function<void(const SinkAddresses&)> ready,
-                            std::function<void(const Ledger&, double)> report) {
+    Result<SinkSummary> run(bool signals, SinkListener listener) {
+        runtime::allow_all_descriptors();
         auto set = runtime::ShardSet::create(options_.shards, clock_, {}, false);
         if (!set) return std::unexpected(set.error());
         set_ = set->get();
-        ready_ = std::move(ready);
-        report_ = std::move(report);
+        listener_ = std::move(listener);
         const auto before = CpuTime::now();
         set_->run([this, signals](RingShard& shard) {
             return index(shard.id()) == 0 ? lead(shard, signals) : follow(shard);
@@ -172,14 +202,18 @@ class SinkRun::Implementation {
     const SinkOptions options_;
     runtime::SystemClock clock_;
     Ledger ledger_;
+    const Script script_;
+    DnsTally dns_tally_;
     runtime::ShardSet* set_ = nullptr;
-    std::function<void(const SinkAddresses&)> ready_;
-    std::function<void(const Ledger&, double)> report_;
+    SinkListener listener_;
     std::vector<std::unique_ptr<Collector>> collectors_;  // each touched by its own shard only
     std::vector<runtime::Event> wake_;
     std::unique_ptr<DnsServer> dns_;
     SinkAddresses addresses_;  // written by shard 0 before the others start to listen
-    std::uint64_t queries_ = 0;
+    MetricsPage metrics_{ledger_, dns_tally_};
+    http::Router pages_;
+    metrics::Sheet http_sheet_;  // the server's own counts, which nobody reads
+    std::unique_ptr<http::Server> http_;
     std::atomic<unsigned> listening_{0};
     std::atomic<bool> failed_{false}, stop_asked_{false};
     std::atomic<bool> over_{false};
@@ -187,15 +221,25 @@ class SinkRun::Implementation {
 };
 
 Result<void> SinkRun::Implementation::start(RingShard& shard) {
-    auto& collector = collectors_[0] = std::make_unique<Collector>(options_, ledger_, shard);
+    auto& collector = collectors_[0] = std::make_unique<Collector>(options_, script_, ledger_, shard);
     if (auto listening = collector->listen(options_.listen, addresses_.smtp); !listening) return listening;
+    if (options_.http) {
+        pages_.add("/metrics", "GET, HEAD", metrics_);
+        auto server = http::Server::listen(shard, shard.network(), *options_.http, pages_, {}, http_sheet_);
+        if (!server) return std::unexpected(server.error());
+        http_ = std::move(*server);
+        http_->start();
+        addresses_.http = http_->local();
+    }
     if (!options_.dns) return {};
-    Zone zone{ledger_.domains(), std::max(options_.mx_hosts, 1u), {}, options_.ttl};
+    const auto hosts =
+        options_.mx_hosts > 0 ? options_.mx_hosts : static_cast<unsigned>(addresses_.smtp.size());
+    Zone zone{ledger_.domains(), hosts, {}, options_.ttl};
     for (const auto& endpoint : addresses_.smtp) {
         const bool any = endpoint.address == IpAddress::v4(0);
         zone.addresses.push_back(any ? IpAddress::v4(0x7F000001) : endpoint.address);
     }
-    auto server = DnsServer::open(shard.poller(), *options_.dns, std::move(zone));
+    auto server = DnsServer::open(shard, *options_.dns, std::move(zone), script_, options_.seed, dns_tally_);
     if (!server) return std::unexpected(server.error());
     dns_ = std::move(*server);
     addresses_.dns = dns_->local();
@@ -219,7 +263,7 @@ Task<void> SinkRun::Implementation::lead(RingShard& shard, bool signals) {
                 watching.hold(watch_signals(*reader));
             }
         }
-        if (ready_) ready_(addresses_);
+        if (listener_.ready) listener_.ready(addresses_);
         co_await until_over(shard);
     }
     over_ = true;
@@ -227,15 +271,17 @@ Task<void> SinkRun::Implementation::lead(RingShard& shard, bool signals) {
     if (reader) reader->close();
     co_await watching.closed();
     co_await collectors_[0]->stop();
-    if (dns_) queries_ = dns_->queries();
+    if (dns_) co_await dns_->stop();
     dns_.reset();
+    if (http_) co_await http_->stop();
+    http_.reset();
     collectors_[0].reset();
 }
 
 Task<void> SinkRun::Implementation::follow(RingShard& shard) {
     const auto number = index(shard.id());
     co_await wake_[number].wait();
-    auto& collector = collectors_[number] = std::make_unique<Collector>(options_, ledger_, shard);
+    auto& collector = collectors_[number] = std::make_unique<Collector>(options_, script_, ledger_, shard);
     std::vector<Endpoint> bound;
     if (!failed_) {
         if (auto listening = collector->listen(addresses_.smtp, bound); !listening) {
@@ -265,11 +311,16 @@ bool SinkRun::Implementation::all_has_come() const {
 Task<void> SinkRun::Implementation::until_over(RingShard& shard) {
     const auto started = shard.now();
     auto next_report = started + options_.report_every;
+    bool warm = options_.warm_up == 0 || !listener_.warm;
     while (!stop_asked_ && !all_has_come()) {
-        co_await shard.sleep(50ms);
-        if (options_.report_every > Duration::zero() && report_ && shard.now() >= next_report) {
+        co_await shard.sleep(warm ? 50ms : 5ms);
+        if (!warm && ledger_.warm_since() != 0) {
+            warm = true;
+            listener_.warm(ledger_.warm_since());
+        }
+        if (options_.report_every > Duration::zero() && listener_.report && shard.now() >= next_report) {
             next_report += options_.report_every;
-            report_(ledger_, std::chrono::duration<double>(shard.now() - started).count());
+            listener_.report(ledger_, std::chrono::duration<double>(shard.now() - started).count());
         }
     }
 }
@@ -286,15 +337,20 @@ SinkSummary SinkRun::Implementation::summary(CpuTime cpu) const {
     s.untracked = total(&Tally::untracked);
     s.foreign = total(&Tally::foreign);
     s.damaged = total(&Tally::damaged);
-    s.rejected_recipients = total(&Tally::rejected_recipients);
-    s.deferred_recipients = total(&Tally::deferred_recipients);
-    s.deferred_messages = total(&Tally::deferred_messages);
-    s.disconnects = total(&Tally::disconnects);
     s.refused_messages = total(&Tally::refused_messages);
     s.connections = total(&Tally::connections);
     s.empty_connections = total(&Tally::empty_connections);
+    s.commands = total(&Tally::commands);
+    s.flights = total(&Tally::flights);
     s.most_open = ledger_.most_open_connections();
-    s.queries = queries_;
+    for (std::size_t stage = 0; stage < s.script.size(); ++stage)
+        for (std::size_t deed = 0; deed < deed_names.size(); ++deed)
+            s.script[stage][deed] = ledger_.total(Stage(stage), Deed(deed));
+    for (std::size_t type = 0; type < s.dns.size(); ++type)
+        for (std::size_t result = 0; result < dns_result_names.size(); ++result)
+            s.dns[type][result] = dns_tally_.queries[type][result].value();
+    s.warm_up = options_.warm_up;
+    s.warm_since = ledger_.warm_since();
     s.cpu = cpu;
     s.peak_memory = peak_resident_bytes();
     s.per_domain.resize(ledger_.domains().count());
@@ -302,24 +358,40 @@ SinkSummary SinkRun::Implementation::summary(CpuTime cpu) const {
     std::uint64_t first = 0, last = 0;
     for (unsigned i = 0; i < ledger_.shards(); ++i) {
         const auto& tally = ledger_.tally(i);
-        s.most_messages = std::max(s.most_messages, tally.most_messages.value());
         s.latency.merge(tally.latency);
+        s.messages_each.merge(tally.messages_each);
         s.other_domains += tally.other_domains;
-        for (std::size_t d = 0; d < s.per_domain.size(); ++d) s.per_domain[d] += tally.per_domain[d];
+        if (tally.warm) {
+            s.measured += tally.messages.value() - tally.before.messages;
+            s.measured_bytes += tally.bytes.value() - tally.before.bytes;
+        }
+        for (std::size_t d = 0; d < s.per_domain.size(); ++d) {
+            const auto copies = tally.per_domain[d];
+            s.per_domain[d].copies += copies;
+            if (tally.warm)
+                s.per_domain[d].measured += copies - (options_.warm_up > 0 ? tally.before.per_domain[d] : 0);
+        }
         if (const auto at = tally.first_arrival.value(); at != 0)
             first = first == 0 ? at : std::min(first, at);
         last = std::max(last, tally.last_arrival.value());
     }
-    s.seconds = static_cast<double>(last - first) / 1e6;
+    if (options_.warm_up > 0) first = s.warm_since != 0 ? s.warm_since : last;
+    s.seconds = static_cast<double>(last - std::min(first, last)) / 1e6;
     s.runs = ledger_.ids().runs();
     return s;
 }
 
+std::uint64_t SinkSummary::queries() const {
+    std::uint64_t sum = 0;
+    for (const auto& type : dns)
+        for (const auto count : type) sum += count;
+    return sum;
+}
+
 SinkRun::SinkRun(const SinkOptions& options) : implementation_(std::make_unique<Implementation>(options)) {}
 SinkRun::~SinkRun() = default;
-Result<SinkSummary> SinkRun::run(bool signals, std::function<void(const SinkAddresses&)> ready,
-                                 std::function<void(const Ledger&, double)> report) {
-    return implementation_->run(signals, std::move(ready), std::move(report));
+Result<SinkSummary> SinkRun::run(bool signals, SinkListener listener) {
+    return implementation_->run(signals, std::move(listener));
 }
 void SinkRun::stop() { implementation_->stop(); }
 

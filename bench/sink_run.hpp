@@ -2,10 +2,14 @@
 // which blocks in run(); stop() may come from any thread.
 #pragma once
 
+#include <array>
 #include <functional>
 #include <memory>
+#include <optional>
+#include <string>
 #include <vector>
 
+#include "bench/dns_answer.hpp"
 #include "bench/ledger.hpp"
 #include "bench/sink.hpp"
 #include "bench/usage.hpp"
@@ -17,28 +21,48 @@ namespace angarium::bench {
 struct SinkSummary {
     std::uint64_t expected = 0;  // 0: unknown
     std::uint64_t messages = 0, bytes = 0, recipients = 0, unique = 0, duplicated = 0, untracked = 0,
-                  foreign = 0, damaged = 0;
-    std::uint64_t rejected_recipients = 0, deferred_recipients = 0, deferred_messages = 0, disconnects = 0,
-                  refused_messages = 0;
-    std::uint64_t connections = 0, empty_connections = 0, most_messages = 0, most_open = 0;
-    std::uint64_t queries = 0;  // of DNS
-    double seconds = 0;         // from the first arrival to the last
+                  foreign = 0, damaged = 0, refused_messages = 0;
+    std::array<std::array<std::uint64_t, deed_names.size()>, mail_stages> script{};
+    std::uint64_t connections = 0, empty_connections = 0, most_open = 0, commands = 0, flights = 0;
+    Histogram messages_each;  // of connections that had any
+    std::array<std::array<std::uint64_t, dns_result_names.size()>, dns_type_names.size()> dns{};
+
+    // What rates and latencies count: everything, or what came once the warm-up was over.
+    std::uint64_t warm_up = 0;     // copies
+    std::uint64_t warm_since = 0;  // microseconds since 1970; 0: not reached, or there is no warm-up
+    std::uint64_t measured = 0, measured_bytes = 0;
+    double seconds = 0;  // from the first arrival (or the end of the warm-up) to the last
+    Histogram latency;
+
     CpuTime cpu;
     RingUse ring;
     std::uint64_t peak_memory = 0;
-    Histogram latency;
-    std::vector<std::uint64_t> per_domain;
+    struct Domain {
+        std::uint64_t copies = 0, measured = 0;
+    };
+    std::vector<Domain> per_domain;  // by the domain's number
     std::uint64_t other_domains = 0;
     std::string domain_suffix;
     std::vector<IdSet::Run> runs;
 
     std::uint64_t lost() const { return expected > unique ? expected - unique : 0; }
     bool clean() const { return lost() == 0 && duplicated == 0 && damaged == 0; }
+    std::uint64_t queries() const;  // of DNS
+    std::uint64_t deeds(Stage stage, Deed deed) const {
+        return script[static_cast<std::size_t>(stage)][static_cast<std::size_t>(deed)];
+    }
 };
 
 struct SinkAddresses {
     std::vector<Endpoint> smtp;
-    std::optional<Endpoint> dns;
+    std::optional<Endpoint> dns, http;
+};
+
+// Who hears what while it runs, on a shard's thread; each may be empty.
+struct SinkListener {
+    std::function<void(const SinkAddresses&)> ready;            // everything listens
+    std::function<void(const Ledger&, double seconds)> report;  // every options.report_every
+    std::function<void(std::uint64_t microseconds)> warm;       // the warm-up is over since then
 };
 
 class SinkRun {
@@ -48,11 +72,9 @@ class SinkRun {
     SinkRun(const SinkRun&) = delete;
     SinkRun& operator=(const SinkRun&) = delete;
 
-    // Serves until what is expected has come, or stop(), or (with `signals`) TERM or INT. `ready` hears the addresses once
-    // everything listens, `report` the state every options.report_every; both on a shard's thread. Errors: the kernel
-    // or an address refuses.
-    Result<SinkSummary> run(bool signals, std::function<void(const SinkAddresses&)> ready,
-                            std::function<void(const Ledger&, double seconds)> report);
+    // Serves until what is expected has come, or stop(), or (with `signals`) TERM or INT. Errors: the kernel or an address
+    // refuses.
+    Result<SinkSummary> run(bool signals, SinkListener listener);
     void stop();
 
   private:

@@ -23,7 +23,8 @@ def test_everything_is_accounted_for(start):
 
 
 def test_misbehaving_sink(start):
-    sink = start(BenchSink, "--expect", str(COUNT), "--defer-rcpt", "0.1", "--defer-data", "0.1", "--disconnect", "0.01")
+    sink = start(BenchSink, "--expect", str(COUNT), "--script", "rcpt: 451 @0.1", "--script", "end-of-data: disconnect @0.01",
+                 "--script", "end-of-data: 451 @0.1")
     relay = relay_for(start, sink, queue={"retry": {"first": "1s", "factor": 1.0, "cap": "1s"}})
     bench("send", "--to", "{}:{}".format(*relay.smtp), "--messages", COUNT, "--domains", 20, "--sessions", 10)
     got = sink.result()

@@ -17,6 +17,11 @@ Zone zone() {
             60};
 }
 
+// As a server does it, without any script.
+void answer_dns(const Zone& of, const Octets& octets, Octets& response, Outcome outcome = Outcome::normal) {
+    bench::answer_dns(of, octets, read_dns_query(octets), outcome, response);
+}
+
 Octets query(std::string_view name, unsigned type, bool opt = true) {
     Octets out{0xAB, 0xCD, 0x01, 0, 0, 1, 0, 0, 0, 0, 0, static_cast<std::uint8_t>(opt)};
     while (!name.empty()) {
@@ -85,7 +90,7 @@ TEST(DnsAnswer, SurvivesAnyOctets) {
     Octets response;
     const auto good = query("d004.example.test", 15);
     for (std::size_t size = 0; size <= good.size(); ++size)
-        answer_dns(zone(), std::span(good).first(size), response);
+        answer_dns(zone(), Octets(good.begin(), good.begin() + static_cast<std::ptrdiff_t>(size)), response);
     for (int i = 0; i < 50'000; ++i) {
         auto bad = good;
         for (auto n = random.below(6); n > 0; --n)
@@ -95,6 +100,30 @@ TEST(DnsAnswer, SurvivesAnyOctets) {
         EXPECT_LE(response.size(), most_response);
         EXPECT_TRUE(response.empty() || (response[2] & 0x80) != 0);
     }
+}
+
+TEST(DnsAnswer, FailsAsToldByTheScript) {
+    const auto asked = query("d004.example.test", 15);
+    const auto ask_with = [&](Outcome outcome) {
+        Octets response;
+        const auto result = bench::answer_dns(zone(), asked, read_dns_query(asked), outcome, response);
+        return std::pair{result, response};
+    };
+    EXPECT_EQ(ask_with(Outcome::normal).first, DnsResult::answered);
+    const auto [failed, servfail] = ask_with(Outcome::servfail);
+    EXPECT_EQ(failed, DnsResult::servfail);
+    EXPECT_EQ(servfail.at(3), 2);
+    const auto [denied, nxdomain] = ask_with(Outcome::nxdomain);
+    EXPECT_EQ(denied, DnsResult::nxdomain);
+    EXPECT_EQ(nxdomain.at(3), 3);
+    EXPECT_EQ(nxdomain.at(9), 1);  // with the SOA
+    const auto [cut, truncated] = ask_with(Outcome::truncate);
+    EXPECT_EQ(cut, DnsResult::truncated);
+    EXPECT_EQ(truncated.at(2) & 2, 2);
+    EXPECT_EQ(truncated.at(7), 0);
+    const auto [silent, nothing] = ask_with(Outcome::stall);
+    EXPECT_EQ(silent, DnsResult::unanswered);
+    EXPECT_TRUE(nothing.empty());
 }
 
 TEST(DnsAnswer, IgnoresResponses) {

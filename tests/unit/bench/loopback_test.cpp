@@ -24,8 +24,8 @@ Outcome run(SendOptions send, SinkOptions sink) {
     SinkRun sink_run(sink);
     Outcome outcome;
     std::thread sinking([&] {
-        auto got =
-            sink_run.run(false, [&](const SinkAddresses& a) { listening.set_value(a.smtp.at(0)); }, nullptr);
+        auto got = sink_run.run(
+            false, {[&](const SinkAddresses& a) { listening.set_value(a.smtp.at(0)); }, nullptr, nullptr});
         ASSERT_TRUE(got.has_value()) << got.error().text;
         outcome.got = std::move(*got);
     });
@@ -107,7 +107,7 @@ TEST(Loopback, AHundredRecipientsOfAHundredThousandDomains) {
         const auto outcome = run(send, sink);
         expect_exactly_once(outcome, 20, 2000);
         EXPECT_EQ(outcome.got.other_domains, 0u);
-        EXPECT_GT(outcome.got.per_domain[0], 20u);  // 165 expected
+        EXPECT_GT(outcome.got.per_domain[0].copies, 20u);  // 165 expected
     }
 }
 
@@ -132,7 +132,7 @@ TEST(Loopback, AConnectionForEveryFewMessages) {
     send.messages_per_session = 7;
     const auto outcome = run(send, {});
     expect_exactly_once(outcome, 200, 200);
-    EXPECT_EQ(outcome.got.most_messages, 7u);
+    EXPECT_EQ(outcome.got.messages_each.max(), 7u);
     EXPECT_GE(outcome.got.connections, 200u / 7);
 }
 
@@ -168,8 +168,7 @@ TEST(Loopback, ADurationEnds) {
 
 TEST(Loopback, WhatIsDeferredComesAgain) {
     SinkOptions sink;
-    sink.misbehaviour.defer_data = 0.05;
-    sink.misbehaviour.defer_rcpt = 0.05;
+    sink.script = {*Rule::parse("end-of-data: 451 @0.05"), *Rule::parse("rcpt: 451 @0.05")};
     auto send = messages(200);
     send.recipients = 2;
     const auto outcome = run(send, sink);
@@ -182,7 +181,7 @@ TEST(Loopback, WhatIsDeferredComesAgain) {
 
 TEST(Loopback, WhatIsRejectedHasFailed) {
     SinkOptions sink;
-    sink.misbehaviour.reject_rcpt = 0.1;
+    sink.script = {*Rule::parse("rcpt: 550 @0.1")};
     const auto outcome = run(messages(200), sink);
     EXPECT_FALSE(outcome.sent.complete);
     EXPECT_GT(outcome.sent.failed, 0u);
@@ -193,10 +192,10 @@ TEST(Loopback, WhatIsRejectedHasFailed) {
 
 TEST(Loopback, AfterALostConnectionTheOutcomeIsUnknown) {
     SinkOptions sink;
-    sink.misbehaviour.disconnect = 0.05;
+    sink.script = {*Rule::parse("end-of-data: disconnect @0.05")};
     const auto outcome = run(messages(300), sink);
     EXPECT_TRUE(outcome.sent.complete);
-    EXPECT_EQ(outcome.sent.unknown, outcome.got.disconnects);
+    EXPECT_EQ(outcome.sent.unknown, outcome.got.deeds(Stage::end_of_data, Deed::disconnected));
     ASSERT_EQ(outcome.sent.errors.all().size(), 1u);
     EXPECT_EQ(outcome.sent.errors.all()[0].phase, Phase::end_of_data);
     EXPECT_EQ(outcome.sent.errors.all()[0].count, outcome.sent.unknown);
