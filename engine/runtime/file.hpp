@@ -42,7 +42,7 @@ class File {
             }
             return true;
         }
-        void await_suspend(std::coroutine_handle<> waiter) { operation_.waiter = waiter; }
+        void await_suspend(std::coroutine_handle<> waiter) { operation_.waiter = resume_of(waiter); }
         IoResult<std::size_t> await_resume() { return operation_.result; }
 
       private:

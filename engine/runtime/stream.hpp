@@ -20,14 +20,14 @@
 
 namespace angarium::runtime {
 
-// The shared half of an operation: who waits, and for what result.
+// The shared half of an operation: what runs when it is done (a coroutine, or what stands on this stream), and its result.
 template <class T>
 struct Operation {
     IoResult<T> result{std::unexpected(IoError::canceled)};
-    std::coroutine_handle<> waiter;
+    Ready waiter;
     void complete(IoResult<T> outcome) {
         result = std::move(outcome);
-        if (waiter) current_ready_list().push(resume_of(waiter));
+        if (waiter.run != nullptr) current_ready_list().push(waiter);
     }
 };
 
@@ -39,7 +39,7 @@ class Stream {
       public:
         ReadAwaiter(Stream& stream, MonoTime deadline) : stream_(stream), deadline_(deadline) {}
         bool await_ready() { return stream_.begin_read(operation_, deadline_); }
-        void await_suspend(std::coroutine_handle<> waiter) { operation_.waiter = waiter; }
+        void await_suspend(std::coroutine_handle<> waiter) { operation_.waiter = resume_of(waiter); }
         IoResult<std::string_view> await_resume() { return operation_.result; }
 
       private:
@@ -61,7 +61,7 @@ class Stream {
             if (pieces_.empty()) pieces_ = std::span<const std::string_view>(&single_, 1);
             return stream_.begin_write(operation_, pieces_, deadline_);
         }
-        void await_suspend(std::coroutine_handle<> waiter) { operation_.waiter = waiter; }
+        void await_suspend(std::coroutine_handle<> waiter) { operation_.waiter = resume_of(waiter); }
         IoResult<void> await_resume() {
             if (!operation_.result) return std::unexpected(operation_.result.error());
             return {};
@@ -91,8 +91,8 @@ class Stream {
     // Bytes have arrived that no read() has handed out yet (says nothing of what the kernel still holds).
     virtual bool has_input() const = 0;
 
-  protected:
-    // True: done at once, the result is in the operation. Else the stream calls operation.complete() later.
+    // What read() and write() stand on, and streams over other streams. True: done at once, the result is in the
+    // operation. Else the stream calls operation.complete() later.
     virtual bool begin_read(Operation<std::string_view>& operation, MonoTime deadline) = 0;
     virtual bool begin_write(Operation<std::size_t>& operation, std::span<const std::string_view> pieces,
                              MonoTime deadline) = 0;
@@ -105,7 +105,7 @@ class Listener {
       public:
         explicit AcceptAwaiter(Listener& listener) : listener_(listener) {}
         bool await_ready() { return listener_.begin_accept(operation_); }
-        void await_suspend(std::coroutine_handle<> waiter) { operation_.waiter = waiter; }
+        void await_suspend(std::coroutine_handle<> waiter) { operation_.waiter = resume_of(waiter); }
         IoResult<std::unique_ptr<Stream>> await_resume() { return std::move(operation_.result); }
 
       private:
