@@ -1,7 +1,10 @@
 #include "bench/command_line.hpp"
 
+#include <netdb.h>
+
 #include <CLI/CLI.hpp>
 
+#include <cstring>
 #include <fstream>
 #include <map>
 #include <memory>
@@ -12,6 +15,7 @@
 #include "bench/send.hpp"
 #include "bench/sink.hpp"
 #include "bench/store.hpp"
+#include "engine/runtime/sockaddr.hpp"
 
 namespace angarium::bench {
 namespace {
@@ -22,6 +26,23 @@ Endpoint endpoint_of(const std::string& text) {
     const auto endpoint = Endpoint::parse(text);
     if (!endpoint) throw CLI::ValidationError(text + " is no address with a port, as in 127.0.0.1:2525");
     return *endpoint;
+}
+
+// An endpoint, or a name with a port: the first address that the system finds for it.
+Endpoint server_of(const std::string& text) {
+    if (const auto endpoint = Endpoint::parse(text)) return *endpoint;
+    const auto colon = text.rfind(':');
+    addrinfo wanted{};
+    wanted.ai_socktype = SOCK_STREAM;
+    addrinfo* found = nullptr;
+    if (colon == std::string::npos ||
+        ::getaddrinfo(text.substr(0, colon).c_str(), text.substr(colon + 1).c_str(), &wanted, &found) != 0)
+        throw CLI::ValidationError(text +
+                                   " is no server with a port, as in 127.0.0.1:2525 or localhost:2525");
+    runtime::SocketAddress address;
+    std::memcpy(&address.storage, found->ai_addr, found->ai_addrlen);
+    ::freeaddrinfo(found);
+    return address.endpoint();
 }
 
 // "250ms", "10s", "5m", "1h".
@@ -66,9 +87,13 @@ std::string first_line_of(const std::string& path) {
 void add_send(CLI::App& parent, const Choose& choose) {
     auto& app = *parent.add_subcommand("send", "generate mail and measure how it is taken");
     const auto o = std::make_shared<SendOptions>();
-    add_endpoint(app, "--to", [o](Endpoint e) { o->to = e; }, "the server, as ADDRESS:PORT")->required();
+    app.add_option_function<std::string>(
+           "--to", [o](const std::string& text) { o->to = server_of(text); },
+           "the server, as ADDRESS:PORT or NAME:PORT")
+        ->required();
     auto* messages = app.add_option("--messages", o->messages, "how many must be accepted");
     add_duration(app, "--duration", o->duration, "how long to send, as in 10s")->excludes(messages);
+    app.add_option("--warmup", o->warm_up, "the first so many, which rates and latencies do not count");
     app.add_option("--sessions", o->sessions, "connections at a time")->capture_default_str();
     auto* size = app.add_option_function<std::string>(
         "--size",

@@ -38,6 +38,9 @@ Task<void> Generator::run(unsigned sessions, double rate, std::uint64_t offset) 
     }
     for (unsigned i = 0; i < sessions; ++i) gate_.hold(session());
     co_await gate_.closed();
+    if (pacer_ && state_.options.messages == 0)
+        tally_.behind = pacer_->behind(
+            static_cast<std::uint64_t>(std::min(shard_.now(), state_.ends).time_since_epoch().count()));
     pacer_.reset();
 }
 
@@ -59,6 +62,7 @@ bool Generator::claim(Ticket& ticket) {
     if (state_.options.messages != 0 && mine >= state_.options.messages) return false;
     ticket.held = true;
     ticket.failed = false;
+    ticket.counts = mine >= state_.options.warm_up;
     ticket.deferrals = 0;
     ticket.number = state_.numbered.fetch_add(1, std::memory_order_relaxed);
     ticket.form = &state_.forms->draw(random_);
@@ -69,7 +73,7 @@ bool Generator::claim(Ticket& ticket) {
 }
 
 void Generator::begin(ClientDialogue& dialogue, Ticket& ticket) {
-    if (tally_.first == 0) tally_.first = mono_nanoseconds();
+    if (ticket.counts && tally_.first == 0) tally_.first = mono_nanoseconds();
     dialogue.begin(ticket.number, *ticket.form, ticket.targets,
                    ticket.due == 0 ? 0 : wall_microseconds_at(ticket.due));
 }
@@ -174,7 +178,7 @@ void Generator::settle(Ticket& ticket, const ClientDialogue& dialogue, bool lost
             open = true;
         }
     }
-    if (accepted) {
+    if (accepted && ticket.counts) {
         tally_.last = now;
         const auto service = now - dialogue.content_started();
         tally_.latency.record(ticket.due == 0 ? service : now - ticket.due);
@@ -183,7 +187,11 @@ void Generator::settle(Ticket& ticket, const ClientDialogue& dialogue, bool lost
     if (!open) {
         ticket.held = false;
         (ticket.failed ? tally_.failed : tally_.messages).add();
-        if (!ticket.failed) tally_.bytes.add(ticket.form->size());
+        if (!ticket.failed) tally_.bytes += ticket.form->size();
+        if (!ticket.failed && ticket.counts) {
+            ++tally_.measured;
+            tally_.measured_bytes += ticket.form->size();
+        }
     } else if (lost) {
         if (dialogue.outcome_unknown())
             ticket.number = state_.numbered.fetch_add(1, std::memory_order_relaxed);

@@ -48,6 +48,7 @@ class Generator {
     struct Ticket {
         bool held = false;
         bool failed = false;  // for at least one recipient
+        bool counts = false;  // not of the warm-up
         unsigned deferrals = 0;
         std::uint64_t number = 0;
         const MessageForm* form = nullptr;

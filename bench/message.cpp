@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <chrono>
+#include <cstring>
 
 #include <fmt/core.h>
 #include <xxhash.h>
@@ -139,13 +140,15 @@ void Composer::compose(const MessageForm& form, std::uint64_t number, std::uint6
     head_ = form.head_;
     tail_ = form.tail_;
     char* const head = head_.data();
-    put_decimal(head + form.number_at_, number_digits, number);
+    char digits[number_digits];
+    put_decimal(digits, number_digits, number);
+    std::memcpy(head + form.number_at_, digits, number_digits);
     put_decimal(head + form.time_at_, time_digits, sent_microseconds);
     checksum_ = form.body_;
     if (form.generated()) {
-        put_decimal(head + form.message_id_at_, number_digits, number);
+        std::memcpy(head + form.message_id_at_, digits, number_digits);
         if (form.domain_at_ != MessageForm::nowhere) domains_.put_name(head + form.domain_at_, domain);
-        put_decimal(tail_.data() + form.last_number_at_, number_digits, number);
+        std::memcpy(tail_.data() + form.last_number_at_, digits, number_digits);
         checksum_.add(tail_);
     }
     put_hex(head + form.check_at_, checksum_.value());

@@ -14,7 +14,7 @@ namespace angarium::bench {
 Result<std::unique_ptr<Pacer>> Pacer::open(runtime::Poller& poller, double rate, std::uint64_t offset) {
     const int descriptor = ::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
     if (descriptor < 0) return failure(std::string("timerfd: ") + std::strerror(errno));
-    std::unique_ptr<Pacer> pacer(new Pacer(descriptor, 1e9 / rate, mono_nanoseconds() + offset));
+    std::unique_ptr<Pacer> pacer(new Pacer(descriptor, 1e9 / rate, offset));
     Pacer* const self = pacer.get();
     pacer->poll_ = poller.watch(descriptor, true, false, [self](runtime::Poller::Ready) { self->fire(); });
     return pacer;
@@ -27,6 +27,7 @@ Pacer::~Pacer() {
 
 bool Pacer::take_now(std::optional<std::uint64_t>& slot) {
     if (stopped_) return true;
+    if (first_ == 0) first_ = mono_nanoseconds() + offset_;
     if (!waiting_.empty() || due() > mono_nanoseconds()) return false;
     slot = due();
     ++taken_;
@@ -57,6 +58,12 @@ void Pacer::fire() {
         runtime::current_ready_list().push(runtime::resume_of(first.waiter_));
     }
     arm();
+}
+
+std::uint64_t Pacer::behind(std::uint64_t when) const {
+    if (first_ == 0 || when < first_) return 0;
+    const auto due = static_cast<std::uint64_t>(static_cast<double>(when - first_) / interval_) + 1;
+    return due > taken_ ? due - taken_ : 0;
 }
 
 void Pacer::stop() {

@@ -24,6 +24,7 @@ struct SendOptions {
     Endpoint to;
     std::uint64_t messages = 0;                 // accepted in all; 0: until `duration` is over
     Duration duration{};                        // 0: until `messages` are accepted
+    std::uint64_t warm_up = 0;                  // the first of them, which rates and latencies do not count
     unsigned sessions = 50;                     // connections at a time, over all shards
     std::vector<SizeShare> sizes{SizeShare{}};  // of messages, headers included
     std::vector<std::string>

@@ -34,15 +34,19 @@ std::string send_text(const SendOptions& o, const SendSummary& s) {
     TextReport report;
     const auto line = [&report](std::string_view what, const std::string& text) { report.line(what, text); };
     const auto loop = o.rate > 0 ? fmt::format("open loop at {:.0f} /s", o.rate) : std::string("closed loop");
-    line("run", fmt::format("{:016x} to {}: {}, {} recipient{}, {}, {} sessions, {}", s.run, o.to.text(),
+    line("run", fmt::format("{:016x} to {}: {}, {} recipient{}, {}, {} session{}, {}", s.run, o.to.text(),
                             messages_text(o), o.recipients, o.recipients == 1 ? "" : "s", domains_text(o),
-                            o.sessions, loop));
-    const auto messages = static_cast<double>(s.messages), bytes = static_cast<double>(s.bytes);
-    line("accepted", fmt::format("{} messages of {} in {:.2f} s: {:.0f} /s, {} /s", s.messages,
-                                 size_text(ratio(bytes, messages)), s.seconds, ratio(messages, s.seconds),
-                                 size_text(ratio(bytes, s.seconds))));
-    line("latency", latency_text(s.latency));
+                            o.sessions, o.sessions == 1 ? "" : "s", loop));
+    const auto bytes = static_cast<double>(s.bytes), measured = static_cast<double>(s.measured);
+    line("accepted", fmt::format("{} messages of {}", s.messages,
+                                 size_text(ratio(bytes, static_cast<double>(s.messages)))));
+    line("rate", fmt::format("{:.0f} /s, {} /s: {} messages in {:.2f} s{}", ratio(measured, s.seconds),
+                             size_text(ratio(static_cast<double>(s.measured_bytes), s.seconds)), s.measured,
+                             s.seconds, o.warm_up > 0 ? ", after the warm-up" : ""));
+    if (s.latency.count() > 0) line("latency", latency_text(s.latency));
     if (s.service.count() > 0) line("service", latency_text(s.service));
+    if (s.behind > 0)
+        line("behind", fmt::format("{} messages were due when time was over, and not begun", s.behind));
     line("not accepted",
          fmt::format("{} failed, {} retried after 4xx, {} unknown (connection lost, sent again), "
                      "{} interrupted",
@@ -76,7 +80,9 @@ std::string send_json(const SendOptions& o, const SendSummary& s) {
     out["unknown"] = s.unknown;
     out["interrupted"] = s.interrupted;
     out["seconds"] = s.seconds;
-    out["rate"] = ratio(static_cast<double>(s.messages), s.seconds);
+    out["measured"] = s.measured;  // messages that rate and latency count: all, but for a warm-up
+    out["rate"] = ratio(static_cast<double>(s.measured), s.seconds);
+    out["behind"] = s.behind;
     out["bytes"] = s.bytes;
     out["message_bytes"] = ratio(static_cast<double>(s.bytes), static_cast<double>(s.messages));
     out["latency_seconds"] = latency_json<ordered_json>(s.latency);

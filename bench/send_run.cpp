@@ -33,6 +33,8 @@ Result<void> check(const SendOptions& o) {
         o.recipients > SendOptions::most_recipients || o.domains == 0)
         return failure(fmt::format("sessions, shards, domains and recipients (at most {}) must be positive",
                                    SendOptions::most_recipients));
+    if (o.messages != 0 && o.warm_up >= o.messages)
+        return failure("a warm-up is shorter than the run: fewer messages than are sent in all");
     if (o.sessions < o.shards) return failure("every shard needs a session");
     if (o.zipf < 0) return failure("the exponent of Zipf's law is not negative; 1 is usual");
     if (!o.from.empty() && !is_address(o.from)) return failure(o.from + " is no address");
@@ -178,7 +180,10 @@ SendSummary SendRun::Implementation::summary(CpuTime cpu) const {
         s.interrupted += tally.interrupted.value();
         s.connections += tally.connections.value();
         s.connect_errors += tally.connect_errors.value();
-        s.bytes += tally.bytes.value();
+        s.bytes += tally.bytes;
+        s.measured += tally.measured;
+        s.measured_bytes += tally.measured_bytes;
+        s.behind += tally.behind;
         s.errors.merge(tally.errors);
         s.latency.merge(tally.latency);
         s.service.merge(tally.service);

@@ -27,11 +27,14 @@ struct alignas(128) SendTally {
     Counter interrupted;  // the connection was lost earlier: sent again
     Counter connections;  // that were greeted
     Counter connect_errors;
-    Counter open;   // connections now
-    Counter bytes;  // of messages that every recipient accepted
+    Counter open;  // connections now
 
-    SendErrors errors;  // read by others at the end, as what follows
-    Histogram latency;  // content handed out (open loop: slot due) to its reply, nanoseconds; read at the end
+    // Read by others at the end.
+    SendErrors errors;
+    std::uint64_t bytes = 0;                         // of messages that every recipient accepted
+    std::uint64_t measured = 0, measured_bytes = 0;  // of those, without the warm-up
+    std::uint64_t behind = 0;                        // open loop: due when time was over, and never begun
+    Histogram latency;  // content handed out (open loop: slot due) to its reply, nanoseconds
     Histogram service;  // open loop: content handed out to its reply
     std::uint64_t first = 0,
                   last = 0;  // begin of the first transaction, last acceptance: monotonic nanoseconds
@@ -39,12 +42,14 @@ struct alignas(128) SendTally {
 
 struct SendSummary {
     std::uint64_t run = 0;
-    std::uint64_t bytes = 0;  // of accepted messages
+    std::uint64_t bytes = 0;                         // of accepted messages
+    std::uint64_t measured = 0, measured_bytes = 0;  // without the warm-up
+    std::uint64_t behind = 0;                        // open loop: due when time was over, and never begun
     std::uint64_t messages = 0, recipients = 0, failed = 0, retried = 0, unknown = 0, interrupted = 0;
     std::uint64_t connections = 0, connect_errors = 0;
     SendErrors errors;
     Histogram latency, service;
-    double seconds = 0;
+    double seconds = 0;  // that the measured ones took
     CpuTime cpu;
     RingUse ring;
     std::uint64_t peak_memory = 0;

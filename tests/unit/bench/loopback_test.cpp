@@ -146,6 +146,30 @@ TEST(Loopback, OpenLoopKeepsItsRate) {
     EXPECT_EQ(outcome.sent.service.count(), 200u);
 }
 
+// A server that is too slow for the rate is charged for what should have been sent.
+TEST(Loopback, OpenLoopSaysWhatItIsBehind) {
+    auto send = messages(0);
+    send.duration = 200ms;
+    send.sessions = 1;
+    send.rate = 1'000'000;
+    const auto outcome = run(send, {});
+    EXPECT_TRUE(outcome.sent.complete);
+    EXPECT_NEAR(static_cast<double>(outcome.sent.behind + outcome.sent.messages), 200'000, 20'000);
+    EXPECT_GT(outcome.sent.behind, 100'000u);
+    EXPECT_GT(outcome.sent.latency.max(), 20 * outcome.sent.service.percentile(50));
+}
+
+TEST(Loopback, AWarmUpDoesNotCount) {
+    auto send = messages(300);
+    send.warm_up = 100;
+    const auto outcome = run(send, {});
+    EXPECT_EQ(outcome.got.unique, 300u);
+    EXPECT_EQ(outcome.sent.messages, 300u);
+    EXPECT_EQ(outcome.sent.measured, 200u);
+    EXPECT_EQ(outcome.sent.measured_bytes, 200u * 2000);
+    EXPECT_EQ(outcome.sent.latency.count(), 200u);
+}
+
 // Sessions that wait for a slot do not outlast the last message.
 TEST(Loopback, OpenLoopEndsWithItsLastMessage) {
     auto send = messages(2);
