@@ -1,9 +1,10 @@
-// Micro-benchmarks of the pure protocol: commands, replies, content, the Received: field, and reading a generated message.
+// Micro-benchmarks of the pure protocol: commands, replies, content, the Received: field, and what generator and sink add.
 #include <benchmark/benchmark.h>
 
 #include <string>
 #include <vector>
 
+#include "bench/client_dialogue.hpp"
 #include "bench/message.hpp"
 #include "engine/smtp/command.hpp"
 #include "engine/smtp/data_decoder.hpp"
@@ -145,6 +146,43 @@ void compose_message(benchmark::State& state) {
     state.SetItemsProcessed(state.iterations());
 }
 BENCHMARK(compose_message)->Arg(4096)->Arg(32768);
+
+// A whole transaction in lockstep as the generator sees it, without the network.
+void client_transaction(benchmark::State& state) {
+    const Content content(static_cast<std::uint64_t>(state.range(0)));
+    SendOptions options;
+    SendErrors errors;
+    ClientDialogue dialogue(options, content.domains, errors);
+    dialogue.connected();
+    for (const char* reply : {"220 hello\r\n", "250-hello\r\n250 SIZE 1000000\r\n"}) {
+        dialogue.feed(reply);
+        dialogue.flight();
+    }
+    std::vector<ClientDialogue::Target> targets;
+    std::uint64_t number = 0;
+    for (auto _ : state) {
+        targets.assign(1, {0, 42});
+        dialogue.begin(++number, content.form, targets, 0);
+        dialogue.flight();
+        for (const char* reply :
+             {"250 2.1.0 Ok\r\n", "250 2.1.5 Ok\r\n", "354 End data with .\r\n", "250 2.0.0 Ok\r\n"}) {
+            dialogue.feed(reply);
+            dialogue.flight();
+        }
+    }
+    if (!dialogue.ended() || !errors.all().empty()) state.SkipWithError("the dialogue went wrong");
+    state.SetItemsProcessed(state.iterations());
+}
+BENCHMARK(client_transaction)->Arg(4096)->Arg(32768);
+
+// The domain of a recipient, by Zipf's law.
+void draw_domain(benchmark::State& state) {
+    const DomainChoice choice(static_cast<unsigned>(state.range(0)), 1.0);
+    Random random(1);
+    for (auto _ : state) benchmark::DoNotOptimize(choice.draw(random));
+    state.SetItemsProcessed(state.iterations());
+}
+BENCHMARK(draw_domain)->Arg(100)->Arg(100'000);
 
 void read_message(benchmark::State& state) {
     const Content content(static_cast<std::uint64_t>(state.range(0)));
