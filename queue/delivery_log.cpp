@@ -7,6 +7,7 @@
 
 #include "engine/base/assert.hpp"
 #include "engine/runtime/gate.hpp"
+#include "engine/runtime/shard.hpp"
 #include "queue/event_line.hpp"
 #include "queue/wait_list.hpp"
 
@@ -17,7 +18,11 @@ constexpr std::uint64_t look_back =
     1 << 20;  // bytes read from the end for the place; no line is nearly as long
 constexpr std::size_t usual_buffer = 256 * 1024;  // bytes; a larger buffer is given back after its write
 constexpr std::size_t many_waiting = 8 << 20;     // bytes; the disk does not keep up
-constexpr std::size_t retry_after = 64 * 1024;    // more bytes before a failed write is tried again by itself
+// A write begins when so much has gathered, or so long after the last one: a file that grows is written by a kernel worker,
+// some 20 µs of CPU each time. The first line after a pause is written at once.
+constexpr std::size_t enough_gathered = 64 * 1024;
+constexpr Duration write_pace = 50ms;
+constexpr std::size_t retry_after = 64 * 1024;  // more bytes before a failed write is tried again by itself
 
 // Where the log goes on.
 struct LogEnd {
@@ -94,7 +99,11 @@ struct DeliveryLog::Writer {
         ++counts.waiting;
         if (sheet != nullptr) sheet->add(metrics::Level::log_lag, 1);
         if (write_failed && gathering.size() < retry_at) return;
-        schedule();
+        const auto& shard = runtime::Shard::current();
+        if (shard.now() >= began + write_pace || gathering.size() >= enough_gathered)
+            schedule();
+        else if (!pace.armed())
+            pace.arm(runtime::Shard::current().timers(), began + write_pace);
     }
 
     // Begins to write when what is ready has run, so that one write takes the lines of a whole group.
@@ -118,7 +127,8 @@ struct DeliveryLog::Writer {
     runtime::Task<void> write_all() {
         under_way = true;
         write_failed = false;
-        while (counts.waiting != 0 && !write_failed) {
+        began = runtime::Shard::current().now();
+        do {
             writing.swap(gathering);
             const auto taken = counts.waiting;
             const auto wrote =
@@ -137,8 +147,10 @@ struct DeliveryLog::Writer {
                 note_failure(wrote.error());
             }
             changed.wake_all();
-        }
+        } while (!write_failed && gathering.size() >= enough_gathered);
         under_way = false;
+        if (!write_failed && counts.waiting != 0)
+            pace.arm(runtime::Shard::current().timers(), began + write_pace);
         changed.wake_all();
     }
 
@@ -180,6 +192,8 @@ struct DeliveryLog::Writer {
     std::uint64_t offset;       // of the next write
     std::uint64_t written = 0;  // lines
     std::string gathering, writing;
+    MonoTime began{};  // the last write
+    runtime::Timer pace{[](void* self) { static_cast<Writer*>(self)->schedule(); }, this};
     std::size_t retry_at = 0;
     IoError error = IoError::failed;
     bool under_way = false, write_failed = false, sync_failed = false;

@@ -66,10 +66,10 @@ class MemoryFiles final : public runtime::FileSystem {
             if (files_.fail_writes > 0) {  // half of it arrives
                 --files_.fail_writes;
                 put(offset, bytes.first(bytes.size() / 2));
-                return later(operation, std::unexpected(IoError::no_space));
+                return later(operation, std::unexpected(IoError::no_space), &busy_);
             }
             put(offset, bytes);
-            return later(operation, bytes.size());
+            return later(operation, bytes.size(), &busy_);
         }
         bool begin_sync(runtime::Operation<std::size_t>& operation) override {
             ++files_.syncs;
@@ -86,24 +86,27 @@ class MemoryFiles final : public runtime::FileSystem {
             if (content_.bytes.size() < offset + bytes.size()) content_.bytes.resize(offset + bytes.size());
             if (!bytes.empty()) std::memcpy(content_.bytes.data() + offset, bytes.data(), bytes.size());
         }
+        struct Pending {
+            bool* busy;
+            runtime::Operation<std::size_t>* operation;
+            IoResult<std::size_t> result;
+        };
         // Completes when the ready list comes to it: by then the operation has its waiter.
-        bool later(runtime::Operation<std::size_t>& operation, IoResult<std::size_t> result) {
-            busy_ = true;
-            operation_ = &operation;
-            result_ = result;
-            runtime::current_ready_list().push({[](void* self_) {
-                                                    auto* const self = static_cast<MemoryFile*>(self_);
-                                                    self->busy_ = false;
-                                                    self->operation_->complete(self->result_);
+        static bool later(runtime::Operation<std::size_t>& operation, IoResult<std::size_t> result,
+                          bool* busy = nullptr) {
+            if (busy != nullptr) *busy = true;
+            runtime::current_ready_list().push({[](void* pending_) {
+                                                    const std::unique_ptr<Pending> pending(
+                                                        static_cast<Pending*>(pending_));
+                                                    if (pending->busy != nullptr) *pending->busy = false;
+                                                    pending->operation->complete(pending->result);
                                                 },
-                                                this});
+                                                new Pending{busy, &operation, result}});
             return false;
         }
         MemoryFiles& files_;
         Content& content_;
-        bool busy_ = false;
-        runtime::Operation<std::size_t>* operation_ = nullptr;
-        IoResult<std::size_t> result_{std::size_t{0}};
+        bool busy_ = false;  // one write at a time
     };
 };
 

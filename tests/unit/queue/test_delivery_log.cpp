@@ -17,7 +17,8 @@ using namespace samples;
 using nlohmann::json;
 
 struct StillClock final : Clock {
-    MonoTime mono() override { return MonoTime{1h}; }
+    MonoTime now{1h};
+    MonoTime mono() override { return now; }
     WallTime wall() override { return at_ms(1'700'000'000'000); }
 };
 
@@ -268,11 +269,27 @@ TEST_F(DeliveryLogTest, AForeignFileIsRefused) {
     EXPECT_NE(opened.error().text.find("move it away"), std::string::npos);
 }
 
+TEST_F(DeliveryLogTest, LinesThatFollowSoonShareALaterWrite) {
+    open();
+    for (int i = 1; i <= 3; ++i) {
+        log_->reception(accepted(i), i);
+        shard_.settle();
+    }
+    EXPECT_EQ(files_.writes, 1);  // the first at once
+    EXPECT_EQ(log_->counts().waiting, 2u);
+    clock_.now += 1s;
+    shard_.settle();
+    EXPECT_EQ(files_.writes, 2);
+    EXPECT_EQ(log_->counts().waiting, 0u);
+    EXPECT_EQ(lines().size(), 3u);
+}
+
 TEST_F(DeliveryLogTest, FailedWritesAreRepeatedAtTheirPlace) {
     open();
     log_->reception(accepted(1), 1);
     shard_.settle();
     files_.fail_writes = 2;
+    clock_.now += 1s;
     log_->reception(accepted(2), 2);
     shard_.settle();
     EXPECT_EQ(log_->counts().failures, 1u);
