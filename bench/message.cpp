@@ -7,6 +7,9 @@
 
 #include <fmt/core.h>
 #include <xxhash.h>
+#if defined(__x86_64__)
+#include <xxh_x86dispatch.h>  // the widest vectors that this processor has
+#endif
 
 #include "engine/base/time.hpp"
 #include "engine/smtp/received.hpp"

@@ -45,7 +45,7 @@ FOREIGN = {
     r"boost/": ["engine/http"],
     r"nlohmann/": ["engine/app", "queue", "bench"],
     r"spdlog/": ["engine/app"],
-    r"xxhash": ["queue", "bench", "engine/base"],
+    r"xxh": ["queue", "bench", "engine/base"],
 }
 LINES_AT_MOST = 550
 NEEDS_README = [*MAY_INCLUDE, "engine", "tests"]
