@@ -36,7 +36,12 @@ Task<void> Generator::run(unsigned sessions, double rate, std::uint64_t offset) 
         }
         pacer_ = std::move(*pacer);
     }
-    for (unsigned i = 0; i < sessions; ++i) gate_.hold(session());
+    // Not all at once: a server's queue of new connections may be short (OpenSMTPD's takes five), and who finds it full waits a
+    // second or more.
+    for (unsigned i = 0; i < sessions; ++i) {
+        gate_.hold(session());
+        if (i % 4 == 3) co_await shard_.sleep(1ms);
+    }
     co_await gate_.closed();
     if (pacer_ && state_.options.messages == 0)
         tally_.behind = pacer_->behind(

@@ -48,16 +48,15 @@ def short(value: float, _=None) -> str:
 
 
 @contextlib.contextmanager
-def figure(path: Path, title: str, width: float = 8, height: float = 4, **options):
-    """Yields the axes (an array of them with rows= or columns=); writes the file at the end."""
-    rows, columns = options.pop("rows", 1), options.pop("columns", 1)
-    drawing, axes = pyplot.subplots(rows, columns, figsize=(width, height), layout="constrained", **options)
+def figure(path: Path, title: str, width: float = 8, height: float = 4, panels: int = 0):
+    """Yields the axes, or with `panels` a list of so many beside each other; writes the file at the end."""
+    drawing, axes = pyplot.subplots(1, panels or 1, figsize=(width, height), layout="constrained", squeeze=False)
     try:
-        yield axes
-        if rows * columns == 1:
-            axes.set_title(title)
-        else:
+        yield list(axes[0]) if panels else axes[0][0]
+        if panels:
             drawing.suptitle(title, x=0.01, ha="left", fontweight="bold", fontsize=12)
+        else:
+            axes[0][0].set_title(title)
         path.parent.mkdir(parents=True, exist_ok=True)
         drawing.savefig(path, format="svg", metadata={"Date": None, "Creator": None})
     finally:

@@ -14,6 +14,7 @@ import dataclasses
 import json
 import os
 import signal
+import socket
 import subprocess
 import time
 from pathlib import Path
@@ -151,10 +152,14 @@ class Group:
             while self.pids() and time.monotonic() < deadline:
                 time.sleep(0.01)
         if self.folder:
-            try:
-                self.folder.rmdir()
-            except OSError as trouble:
-                raise Failure(f"processes {self.pids()} of {self.folder} do not end") from trouble
+            wait_until(self._remove, f"the end of {self.folder.name}'s processes {self.pids()}", 10)
+
+    def _remove(self) -> bool:
+        try:
+            self.folder.rmdir()
+        except OSError:  # the last one is still on its way out
+            return False
+        return True
 
 
 class Disk:
@@ -261,3 +266,21 @@ class Program:
         if not (line := self.last_line()):
             raise self.trouble("ended without a result")
         return line
+
+
+def await_greeting(address: tuple[str, int], program: Program, within: float = 60.0) -> None:
+    """Returns when an SMTP server greets at the address; for programs that do not say `ready`."""
+    deadline = time.monotonic() + within
+    while True:
+        try:
+            with socket.create_connection(address, 5) as probe:
+                if probe.recv(3) == b"220":
+                    probe.sendall(b"QUIT\r\n")
+                    while probe.recv(4096):
+                        pass
+                    return
+        except OSError:
+            pass
+        if not program.running() or time.monotonic() > deadline:
+            raise program.trouble("did not start")
+        time.sleep(0.02)

@@ -1,0 +1,158 @@
+"""One measured run: generator → relay → sink, every message accounted for.
+
+    figures = Bench(folder).run(relay, mode="mx", size="4KiB", messages=4000)
+
+The relay is started with an empty queue. A warm-up of a sixth of the messages goes first, to a sink of its own that must get
+every one; when the relay has come to rest its counters are read, and the measured messages are sent to a second sink at the same
+addresses; when all have come and the relay is at rest again the counters are read once more. So nothing of the start counts, and
+nothing of the work that a message causes after its delivery is left out. A message lost, doubled or damaged is a `Failure`.
+
+The sinks listen on ten addresses, 127.0.0.2 to .11, port 25, and answer DNS on 127.0.0.2: 100 domains, ten exchangers. A smarthost
+is the first of them. So `private.enter()` comes first.
+"""
+
+import time
+from pathlib import Path
+
+from . import private, relays
+from .processes import PEER, PROGRAM, Disk, Failure, Program, Usage, await_greeting, wait_until
+
+SESSIONS, DOMAINS, EXCHANGERS, WORST_WAIT = 50, 100, 10, 120.0
+UNITS = {"KiB": 1 << 10, "MiB": 1 << 20}
+
+
+def size_of(text: str) -> int:
+    return next(int(text.removesuffix(unit)) * factor for unit, factor in UNITS.items() if text.endswith(unit))
+
+
+def microseconds(seconds: dict) -> float:
+    return sum(seconds.values()) * 1e6
+
+
+class Meter:
+    """Memory of a relay while it works: looked at as often as costs a twentieth of one core at most."""
+
+    def __init__(self, group):
+        self.group, self.peak, self.due = group, 0, 0.0
+
+    def look(self) -> None:
+        before = time.monotonic()
+        if self.group and before >= self.due:
+            self.peak = max(self.peak, self.group.memory())
+            after = time.monotonic()
+            self.due = after + max(0.2, 20 * (after - before))
+
+
+def at_rest(group, within: float = 20.0) -> None:
+    """Waits until the relay uses less than 2 % of a core for a fifth of a second; goes on after `within` all the same."""
+    end = time.monotonic() + within
+    while group and time.monotonic() < end:
+        before = group.usage().cpu
+        time.sleep(0.2)
+        if group.usage().cpu - before < 0.004:
+            return
+
+
+class Bench:
+    """Surroundings of all runs: a folder on the disk that is measured, under a short path; the resolver."""
+
+    def __init__(self, folder: Path):
+        self.folder = private.mount(folder)
+        self.disk = Disk(self.folder)
+        private.use_resolver(relays.Place.resolver, self.folder)
+
+    def sink(self, name: str, *options: object) -> Program:
+        listen = [word for n in range(EXCHANGERS) for word in ("--listen", f"127.0.0.{n + 2}:25")]
+        return Program(name, self.folder / "output", [
+            PROGRAM, "bench", "sink", *listen, "--dns", f"{relays.Place.resolver}:53", "--domains", DOMAINS, "--mx-hosts", EXCHANGERS,
+            "--json", "--report-every", "50ms", *options])
+
+    def send(self, name: str, address: str, messages: int, *options: object) -> Program:
+        return Program(name, self.folder / "output", [
+            PROGRAM, "bench", "send", "--to", address, "--messages", messages, "--sessions", SESSIONS, "--json", *options])
+
+    def delivered(self, what: str, send: Program, sink: Program, relay: relays.Running, messages: int, meter: Meter) -> None:
+        """Returns when the sink has got them all and the generator has ended well."""
+        seen, moved = -1, time.monotonic()
+        while send.running() or seen < messages and sink.running():
+            time.sleep(0.02)
+            meter.look()
+            line = sink.last_line()
+            if line.get("unique", 0) != seen:
+                seen, moved = line.get("unique", 0), time.monotonic()
+            if time.monotonic() - moved > WORST_WAIT:
+                raise Failure(f"{what}: {seen} of {messages} messages arrived, and none for {WORST_WAIT:g} s")
+            if relay.program and not relay.program.running():
+                raise relay.program.trouble("ended by itself")
+            if not send.running() and send.process.returncode != 0:
+                raise send.trouble(f"did not get everything accepted: {send.last_line()}")
+        if send.process.returncode != 0:
+            raise send.trouble(f"did not get everything accepted: {send.last_line()}")
+
+    def check(self, what: str, sent: dict, got: dict, messages: int) -> None:
+        """Every message exactly once, and none of another run."""
+        runs = [(run["run"], run["unique"]) for run in got["runs"]]
+        wrong = {name: got[name] for name in ("duplicated", "damaged", "foreign", "untracked", "refused") if got[name]}
+        if sent["accepted"] != messages or runs != [(sent["run"], messages)] or wrong:
+            raise Failure(f"{what}: not every message arrived exactly once: {sent['accepted']} of {messages} accepted, arrived by run "
+                          f"{runs}, {wrong}")
+
+    def run(self, relay: relays.Relay, mode: str, size: str, messages: int, options: tuple = ()) -> dict:
+        """The figures of one run."""
+        what = f"{relay.label}, {mode}, {size}"
+        options = ("--size", size, "--domains", DOMAINS if mode == relays.MX else 1, *options)
+        place = relays.Place(self.folder / relay.name, mode)
+        with relays.Running(relay, place) as running:
+            meter = Meter(running.group)
+            warm = max(100, messages // 6)
+            with self.sink("warm-sink") as sink:
+                sink.addresses()
+                with self.send("warm-send", running.address, warm, *options) as send:
+                    self.delivered(f"{what}, warm-up", send, sink, running, warm, Meter(None))
+                at_rest(running.group)
+                sink.end()
+                self.check(f"{what}, warm-up", send.result(), sink.result(), warm)
+            with self.sink("sink", "--expect", messages) as sink:
+                sink.addresses()
+                disk = self.disk.counters()
+                before = running.group.usage() if running.group else Usage()
+                with self.send("send", running.address, messages, *options) as send:
+                    self.delivered(what, send, sink, running, messages, meter)
+                at_rest(running.group)
+                used = (running.group.usage() if running.group else Usage()) - before
+                done = self.disk.counters()
+                meter.due = 0
+                meter.look()
+                wait_until(lambda: not sink.running(), f"{what}: the sink's end")
+                sent, got = send.result(), sink.result()
+                self.check(what, sent, got, messages)
+        figures = {
+            "messages": messages, "accepted": sent["accepted"] / sent["seconds"], "relayed": got["rate"],
+            "accept_seconds": sent["latency_seconds"], "delivery_seconds": got["latency_seconds"],
+            "generator_us": microseconds(sent["cpu_seconds"]) / messages, "sink_us": microseconds(got["cpu_seconds"]) / messages,
+            "connections": got["connections"]["total"], "connections_at_a_time": got["connections"]["most_at_a_time"],
+        }
+        figures["tools_us"] = figures["generator_us"] + figures["sink_us"]
+        if running.group:
+            figures |= {"cpu_us": used.cpu / messages * 1e6, "cpu_exact": running.group.exact, "memory": meter.peak}
+            if not relay.vanishing:
+                figures["written_per_byte"] = used.written / got["bytes"]
+            if disk:
+                figures["device_written_per_byte"] = (done[0] - disk[0]) / got["bytes"]
+                figures["flushes"] = (done[1] - disk[1]) / messages
+        return figures
+
+    def bare(self, size: str, messages: int) -> dict:
+        """smtp-source against smtp-sink, Postfix's own tools: how fast mail is accepted that nobody stores."""
+        address = "127.0.0.2:25"
+        with Program("smtp-sink", self.folder / "output", [PEER, "smtp-sink", "-u", "uucp", address, 1000]) as sink:
+            await_greeting(("127.0.0.2", 25), sink)
+            for many in (messages // 6, messages):
+                start = time.monotonic()
+                with Program("smtp-source", self.folder / "output", [
+                        PEER, "smtp-source", "-d", "-s", SESSIONS, "-m", many, "-l", size_of(size), "-f", "a@sender.test",
+                        "-t", "r0@d000.example.test", address]) as source:
+                    if source.wait(WORST_WAIT) != 0:
+                        raise source.trouble("failed")
+                seconds = time.monotonic() - start
+        return {"messages": messages, "accepted": messages / seconds}
