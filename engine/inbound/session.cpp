@@ -5,7 +5,7 @@
 
 namespace angarium::inbound {
 namespace {
-// Strings that grew beyond this are given back when the client is idle.
+// What grew beyond this many bytes is given back when the client is idle.
 constexpr std::size_t kept_capacity = 512;
 }  // namespace
 
@@ -152,6 +152,8 @@ void Session::release_buffers() {
     if (lines_.within_line()) return;
     lines_.release();
     if (out_.capacity() > kept_capacity && !replies_.has_ready()) std::string().swap(out_);
+    if (pieces_.capacity() * sizeof(std::string_view) > kept_capacity)
+        std::vector<std::string_view>().swap(pieces_);
 }
 
 }  // namespace angarium::inbound

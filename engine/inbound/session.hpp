@@ -14,6 +14,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "engine/inbound/policy.hpp"
 #include "engine/inbound/reply_queue.hpp"
@@ -104,6 +105,7 @@ class Session {
     // Reading.
     std::string_view input_;  // read, not yet used; valid until the next read
     smtp::LineReader lines_{smtp::max_command_line};
+    std::vector<std::string_view> pieces_;  // of the input that are content
     bool awaiting_command_ = false;
     bool input_ended_ = false;
 

@@ -17,7 +17,6 @@ smtp::ContentLimits Session::content_limits() const {
 runtime::Task<void> Session::receive_data() {
     smtp::DataDecoder decoder(content_limits());
     const auto began = services_.shard.now();
-    std::vector<std::string_view> pieces;  // of the input
     for (bool done = false; !done;) {
         if (input_.empty()) {
             flush();
@@ -26,9 +25,9 @@ runtime::Task<void> Session::receive_data() {
             const auto read = co_await stream_->read(deadline);
             if (!got(read)) co_return;
         }
-        pieces.clear();
-        done = decoder.feed(input_, pieces);
-        for (const auto piece : pieces) {
+        pieces_.clear();
+        done = decoder.feed(input_, pieces_);
+        for (const auto piece : pieces_) {
             if (transaction_.push(piece)) continue;
             flush();
             co_await transaction_.room();

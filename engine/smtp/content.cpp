@@ -1,4 +1,4 @@
-// Blocks of 64 octets become bit masks; work beyond that is per line, not per octet.
+// Blocks of 64 octets become bit masks; work beyond that is per line in the header section, per block behind it.
 #include "engine/smtp/content.hpp"
 
 #include <algorithm>
@@ -34,31 +34,11 @@ FixedReply reply_for(ContentError error) {
     ANGARIUM_ASSERT(false);
 }
 
-void ContentChecker::check(std::string_view piece) {
-    size_ += piece.size();
-    if (size_ > limits_.size) fail(ContentError::too_large);
-    if (piece.empty() || error_ != ContentError::none) return;
-    line_begin_ = 0;
-    std::size_t offset = 0;
-    for (; offset + block_size <= piece.size(); offset += block_size)
-        check_block(piece.data() + offset, block_size, offset, piece);
-    if (const auto rest = piece.size() - offset; rest > 0) {
-        char block[block_size];
-        std::memset(block, 'x', sizeof block);
-        std::memcpy(block, piece.data() + offset, rest);
-        check_block(block, rest, offset, piece);
-    }
-    if (in_header_) keep_prefix(piece.substr(line_begin_));
-    line_length_ += piece.size() - line_begin_;
-    if (line_length_ > limits_.line + 1) fail(ContentError::line_too_long);  // 1: the CR of its end
-}
-
 // `size` octets of the block count; the rest is padding. `offset`: where the block lies in the piece.
-void ContentChecker::check_block(const char* block, std::size_t size, std::size_t offset,
-                                 std::string_view piece) {
-    const auto masks = scan_block(block);
-    const std::uint64_t valid = size == block_size ? ~std::uint64_t{0} : (std::uint64_t{1} << size) - 1;
+inline void ContentChecker::check_block(const BlockMasks& masks, std::size_t size, std::size_t offset,
+                                        std::string_view piece) {
     // Every CR must be followed by an LF, and every LF must follow a CR: the two masks must be the same.
+    const std::uint64_t valid = size == block_size ? ~std::uint64_t{0} : (std::uint64_t{1} << size) - 1;
     const std::uint64_t behind_cr = (masks.cr << 1 | std::uint64_t{last_cr_}) & valid;
     if (const auto wrong = behind_cr ^ masks.lf; wrong != 0) {
         const auto first = wrong & (~wrong + 1);
@@ -67,11 +47,40 @@ void ContentChecker::check_block(const char* block, std::size_t size, std::size_
     if (masks.nul) fail(ContentError::nul);
     has_8bit_ |= masks.eight_bit;
     last_cr_ = (masks.cr >> (size - 1) & 1) != 0;
-    for (auto ends = masks.lf; ends != 0; ends &= ends - 1) {
+    if (masks.lf == 0) return;
+    if (in_header_ || limits_.line < block_size) return end_lines(masks.lf, offset, piece);
+    // Lines that lie within the block are short: only the first to end in it may have begun long before.
+    const auto first = offset + static_cast<std::size_t>(std::countr_zero(masks.lf));
+    if (line_length_ + (first - line_begin_) > limits_.line + 1) fail(ContentError::line_too_long);
+    line_length_ = 0;
+    line_begin_ = offset + block_size - static_cast<std::size_t>(std::countl_zero(masks.lf));
+}
+
+void ContentChecker::end_lines(std::uint64_t ends, std::size_t offset, std::string_view piece) {
+    for (; ends != 0; ends &= ends - 1) {
         const auto end = offset + static_cast<std::size_t>(std::countr_zero(ends));
         line_end(piece.substr(line_begin_, end - line_begin_));
         line_begin_ = end + 1;
     }
+}
+
+void ContentChecker::check(std::string_view piece) {
+    size_ += piece.size();
+    if (size_ > limits_.size) fail(ContentError::too_large);
+    if (piece.empty() || error_ != ContentError::none) return;
+    line_begin_ = 0;
+    std::size_t offset = 0;
+    for (; offset + block_size <= piece.size(); offset += block_size)
+        check_block(scan_block(piece.data() + offset), block_size, offset, piece);
+    if (const auto rest = piece.size() - offset; rest > 0) {
+        char block[block_size];
+        std::memset(block, 'x', sizeof block);
+        std::memcpy(block, piece.data() + offset, rest);
+        check_block(scan_block(block), rest, offset, piece);
+    }
+    if (in_header_) keep_prefix(piece.substr(line_begin_));
+    line_length_ += piece.size() - line_begin_;
+    if (line_length_ > limits_.line + 1) fail(ContentError::line_too_long);  // 1: the CR of its end
 }
 
 // A line ends; `tail` is what this piece holds of it, CR included, LF not.

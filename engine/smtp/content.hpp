@@ -12,6 +12,8 @@
 
 namespace angarium::smtp {
 
+struct BlockMasks;
+
 inline constexpr std::size_t max_text_line = 998;  // octets without CRLF, RFC 5321 section 4.5.3.1.6
 
 enum class ContentError : std::uint8_t { none, bare_cr, bare_lf, nul, line_too_long, too_large, looping };
@@ -48,7 +50,8 @@ class ContentChecker {
     bool ends_in_crlf() const { return size_ == 0 || (line_length_ == 0 && !last_cr_); }
 
   private:
-    void check_block(const char* block, std::size_t size, std::size_t offset, std::string_view piece);
+    void check_block(const BlockMasks& masks, std::size_t size, std::size_t offset, std::string_view piece);
+    void end_lines(std::uint64_t ends, std::size_t offset, std::string_view piece);
     void line_end(std::string_view tail);
     void keep_prefix(std::string_view tail);
 

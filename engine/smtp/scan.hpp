@@ -24,21 +24,24 @@ inline constexpr std::size_t block_size = 64;
 
 #if defined(__SSE2__)
 inline BlockMasks scan_block(const char* block) {
-    const __m128i cr = _mm_set1_epi8('\r'), lf = _mm_set1_epi8('\n'), zero = _mm_setzero_si128();
-    BlockMasks masks;
-    __m128i any_nul = zero, any_high = zero;
-    for (unsigned i = 0; i < 4; ++i) {
-        const __m128i octets = _mm_loadu_si128(reinterpret_cast<const __m128i*>(block + 16 * i));
-        const auto mask = [](__m128i m) {
-            return static_cast<std::uint64_t>(static_cast<std::uint32_t>(_mm_movemask_epi8(m)));
+    const __m128i cr = _mm_set1_epi8('\r'), lf = _mm_set1_epi8('\n');
+    const auto* const octets = reinterpret_cast<const __m128i*>(block);
+    const __m128i a = _mm_loadu_si128(octets), b = _mm_loadu_si128(octets + 1);
+    const __m128i c = _mm_loadu_si128(octets + 2), d = _mm_loadu_si128(octets + 3);
+    const auto where = [&](__m128i octet) {
+        const auto mask = [octet](__m128i sixteen) {
+            const int bits = _mm_movemask_epi8(_mm_cmpeq_epi8(sixteen, octet));
+            return static_cast<std::uint64_t>(static_cast<unsigned>(bits));
         };
-        masks.cr |= mask(_mm_cmpeq_epi8(octets, cr)) << (16 * i);
-        masks.lf |= mask(_mm_cmpeq_epi8(octets, lf)) << (16 * i);
-        any_nul = _mm_or_si128(any_nul, _mm_cmpeq_epi8(octets, zero));
-        any_high = _mm_or_si128(any_high, octets);
-    }
-    masks.nul = _mm_movemask_epi8(any_nul) != 0;
-    masks.eight_bit = _mm_movemask_epi8(any_high) != 0;
+        return mask(a) | mask(b) << 16 | mask(c) << 32 | mask(d) << 48;
+    };
+    const __m128i least = _mm_min_epu8(_mm_min_epu8(a, b), _mm_min_epu8(c, d));
+    const __m128i all = _mm_or_si128(_mm_or_si128(a, b), _mm_or_si128(c, d));
+    BlockMasks masks;
+    masks.cr = where(cr);
+    masks.lf = where(lf);
+    masks.nul = _mm_movemask_epi8(_mm_cmpeq_epi8(least, _mm_setzero_si128())) != 0;
+    masks.eight_bit = _mm_movemask_epi8(all) != 0;
     return masks;
 }
 #else

@@ -71,6 +71,17 @@ TEST(Content, LimitsLines) {
     expect_error("a\r\n" + most + "x\r\n", ContentError::line_too_long);
     expect_error(most + "xx", ContentError::line_too_long);
     expect_error(most + most, ContentError::line_too_long);
+    for (std::size_t before = 0; before < 130;
+         ++before) {  // in the header section and behind it, wherever it begins
+        const std::string in_header = std::string(before, 'y') + "\r\n",
+                          in_body = "\r\n" + in_header + "z\r\n";
+        for (const auto& begin : {in_header, in_body}) {
+            expect_error(begin + most + "\r\nz\r\n", ContentError::none);
+            expect_error(begin + most + "x\r\nz\r\n", ContentError::line_too_long);
+        }
+    }
+    expect_error("\r\n12345\r\n12345\r\n", ContentError::none, {.line = 5});
+    expect_error("\r\n12345\r\n123456\r\n1\r\n", ContentError::line_too_long, {.line = 5});
 }
 
 TEST(Content, LimitsTheSize) {
