@@ -9,12 +9,6 @@ constexpr std::size_t most_recipients = 100;  // of a reception's line; the coun
 constexpr std::size_t most_address = 320;     // bytes
 constexpr std::size_t most_text = 512;        // bytes of a reply
 
-void append_decimal(std::string& out, std::uint64_t value) {
-    char digits[20];
-    const auto [end, error] = std::to_chars(digits, digits + sizeof digits, value);
-    out.append(digits, static_cast<std::size_t>(end - digits));
-}
-
 void peer(JsonLine& line, std::string_view name, std::string_view address) {
     if (name.empty() && address.empty()) return;
     line.open("peer").text("name", name, most_address).text("address", address).close();
@@ -36,25 +30,17 @@ void response(JsonLine& line, const Reason& reason) {
     line.open("response");
     if (reason.code != 0) line.number("code", reason.code);
     if (reason.status) {
-        auto& out = line.raw("status");
-        out.push_back('"');
-        append_decimal(out, reason.status.status_class);
-        out.push_back('.');
-        append_decimal(out, reason.status.subject);
-        out.push_back('.');
-        append_decimal(out, reason.status.detail);
-        out.push_back('"');
+        line.open_text("status").decimal(reason.status.status_class).put('.');
+        line.decimal(reason.status.subject).put('.').decimal(reason.status.detail).close_text();
     }
     line.text("text", reason.text, most_text).close();
 }
 
 void message(JsonLine& line, const MessageId& id, const smtp::ReversePath& sender) {
-    const auto text = id.text();
-    line.text("id", text);
-    auto& out = line.raw("sender");  // also when it is null
-    out.push_back('"');
-    append_json_text(out, sender.text(), most_address);
-    out.push_back('"');
+    char text[MessageId::text_size];
+    id.put_text(text);
+    line.text("id", {text, sizeof text})
+        .any_text("sender", sender.text(), most_address);  // also when it is null
 }
 
 std::uint64_t microseconds(WallTime from, WallTime to) {
@@ -65,20 +51,14 @@ std::uint64_t microseconds(WallTime from, WallTime to) {
 
 void EventLines::begin(JsonLine& line, std::string_view field, EventNumber number, WallTime at,
                        std::string_view type) {
-    auto& out = line.raw(field);
-    out.push_back('"');
-    append_decimal(out, index(shard_));
-    out.push_back('-');
-    append_decimal(out, number.lsn);
-    out.push_back('-');
-    append_decimal(out, number.index);
-    out.push_back('"');
+    line.open_text(field).decimal(index(shard_)).put('-').decimal(number.lsn).put('-');
+    line.decimal(number.index).close_text();
     line.time("time", at).text("type", type);
 }
 
 void EventLines::reception(std::string& out, const AcceptRecord& record, EventNumber number) {
     const auto& recipients = record.envelope.recipients;
-    JsonLine line(out, times_);
+    JsonLine line(scratch_, times_);
     begin(line, "event", number, record.id.accepted_at(), "reception");
     message(line, record.id, record.envelope.sender);
     line.open_list("recipients");
@@ -88,23 +68,23 @@ void EventLines::reception(std::string& out, const AcceptRecord& record, EventNu
     line.text("stream", record.stream);
     peer(line, record.trace.helo, record.trace.peer);
     line.text("protocol", record.trace.protocol).number("size", record.size);
-    line.end();
+    line.end(out);
 }
 
 void EventLines::bounce(std::string& out, const AcceptRecord& record, EventNumber number) {
-    JsonLine line(out, times_);
+    JsonLine line(scratch_, times_);
     begin(line, "event", number, record.id.accepted_at(), "bounce");
     message(line, record.id, record.envelope.sender);
     if (!record.envelope.recipients.empty())
         line.text("recipient", record.envelope.recipients.front().mailbox.text(), most_address);
     line.text("about", record.about.text()).text("stream", record.stream).number("size", record.size);
-    line.end();
+    line.end(out);
 }
 
 void EventLines::outcome(std::string& out, const OutcomeRecord& record, EventNumber number) {
     const auto& outcome = record.outcome;
     const auto& result = outcome.results[number.index];
-    JsonLine line(out, times_);
+    JsonLine line(scratch_, times_);
     begin(line, "event", number, record.at, type_of(record, result.verdict));
     message(line, record.id, record.sender);
     if (result.recipient < record.recipients.size())
@@ -117,16 +97,16 @@ void EventLines::outcome(std::string& out, const OutcomeRecord& record, EventNum
     if (outcome.connect_us != 0) line.seconds("connect_seconds", outcome.connect_us);
     if (outcome.attempt_us != 0) line.seconds("attempt_seconds", outcome.attempt_us);
     if (result.verdict == Verdict::deferred && !record.ends()) line.time("next_attempt", record.next_due);
-    line.end();
+    line.end(out);
 }
 
 void EventLines::rejection(std::string& out, const Rejection& rejection, WallTime at, EventNumber before) {
-    JsonLine line(out, times_);
+    JsonLine line(scratch_, times_);
     begin(line, "after", before, at, "rejection");
     line.text("sender", rejection.sender, most_address).text("recipient", rejection.recipient, most_address);
     peer(line, rejection.helo, rejection.peer);
     line.open("response").number("code", rejection.code).text("text", rejection.reply, most_text).close();
-    line.end();
+    line.end(out);
 }
 
 std::optional<EventNumber> event_of(std::string_view line) {

@@ -32,6 +32,7 @@ class EventLines {
 
     const ShardId shard_;
     TimeText times_;
+    std::string scratch_;  // of the line being made
 };
 
 // The number at the front of a line of such a log, its own or the one that it comes after. Nothing for other lines.

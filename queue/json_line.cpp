@@ -19,31 +19,42 @@ constexpr auto plain = [] {
     return table;
 }();
 
-void append_escaped(std::string& out, unsigned code) {
-    static constexpr char digits[] = "0123456789abcdef";
-    const char text[] = {'\\', 'u', '0', '0', digits[code >> 4 & 15], digits[code & 15]};
-    out.append(text, sizeof text);
+// All eight octets are plain. May say no where it is so only behind an octet that is not.
+bool all_plain(std::uint64_t eight) {
+    constexpr std::uint64_t ones = 0x0101010101010101, highs = ones << 7;
+    const auto has_zero = [](std::uint64_t word) { return (word - ones) & ~word; };
+    const auto below_blank = (eight - ones * 0x20) & ~eight;
+    const auto special = eight | below_blank | has_zero(eight ^ ones * '"') | has_zero(eight ^ ones * '\\') |
+                         has_zero(eight ^ ones * 0x7f);
+    return (special & highs) == 0;
 }
 
-// One character that is not plain; how many bytes of `text` it takes.
-std::size_t append_special(std::string& out, std::string_view text) {
+char* put(char* to, std::string_view text) {
+    std::memcpy(to, text.data(), text.size());
+    return to + text.size();
+}
+
+char* put_escaped(char* to, unsigned code) {
+    static constexpr char digits[] = "0123456789abcdef";
+    const char text[] = {'\\', 'u', '0', '0', digits[code >> 4 & 15], digits[code & 15]};
+    return put(to, {text, sizeof text});
+}
+
+// One character that is not plain, off the front of `text`.
+char* put_special(char* to, std::string_view& text) {
     const auto first = static_cast<unsigned char>(text.front());
-    if (first == '"' || first == '\\') {
-        out.push_back('\\');
-        out.push_back(text.front());
-        return 1;
+    if (first < 0x80) {
+        text.remove_prefix(1);
+        if (first != '"' && first != '\\') return put_escaped(to, first);
+        to[0] = '\\';
+        to[1] = static_cast<char>(first);
+        return to + 2;
     }
-    if (first < 0x80) return append_escaped(out, first), 1;
     const auto point = smtp::next_code_point(text);
-    if (point.size == 0) {
-        out.append(replacement);
-        return 1;
-    }
-    if (point.value < 0xa0)
-        append_escaped(out, point.value);  // C1 controls
-    else
-        out.append(text.substr(0, point.size));
-    return point.size;
+    const auto character = text.substr(0, std::max(point.size, 1u));
+    text.remove_prefix(character.size());
+    if (point.size == 0) return put(to, replacement);
+    return point.value < 0xa0 ? put_escaped(to, point.value) : put(to, character);  // C1 controls are escaped
 }
 
 // The longest front of at most `most` bytes that does not end inside a character.
@@ -56,30 +67,36 @@ std::string_view cut(std::string_view text, std::size_t most) {
     return text.substr(0, end);
 }
 
-void append_number(std::string& out, std::uint64_t value) {
-    char digits[20];
-    const auto [end, error] = std::to_chars(digits, digits + sizeof digits, value);
-    out.append(digits, static_cast<std::size_t>(end - digits));
-}
-
 void put_digits(char* at, unsigned width, unsigned value) {
     for (unsigned i = width; i-- > 0; value /= 10) at[i] = static_cast<char>('0' + value % 10);
 }
 
 }  // namespace
 
-void append_json_text(std::string& out, std::string_view text, std::size_t most) {
+char* put_json_text(char* to, std::string_view text, std::size_t most) {
     text = cut(text, most);
     while (!text.empty()) {
-        std::size_t run = 0;
-        while (run < text.size() && plain[static_cast<unsigned char>(text[run])]) ++run;
-        out.append(text.data(), run);
-        text.remove_prefix(run);
-        if (!text.empty()) text.remove_prefix(append_special(out, text));
+        std::uint64_t eight = 0;
+        if (text.size() >= sizeof eight) {
+            std::memcpy(&eight, text.data(), sizeof eight);
+            if (all_plain(eight)) {
+                std::memcpy(to, &eight, sizeof eight);
+                to += sizeof eight;
+                text.remove_prefix(sizeof eight);
+                continue;
+            }
+        }
+        if (plain[static_cast<unsigned char>(text.front())]) {
+            *to++ = text.front();
+            text.remove_prefix(1);
+        } else {
+            to = put_special(to, text);
+        }
     }
+    return to;
 }
 
-void TimeText::append(std::string& out, WallTime at) {
+char* TimeText::put(char* to, WallTime at) {
     using namespace std::chrono;
     const auto whole = floor<std::chrono::seconds>(at);
     if (whole.time_since_epoch().count() != second_) {
@@ -95,84 +112,50 @@ void TimeText::append(std::string& out, WallTime at) {
         put_digits(text_ + 14, 2, static_cast<unsigned>(clock.minutes().count()));
         put_digits(text_ + 17, 2, static_cast<unsigned>(clock.seconds().count()));
     }
-    char milliseconds[4];
-    put_digits(milliseconds, 3, static_cast<unsigned>((at - whole).count()));
-    milliseconds[3] = 'Z';
-    out.append(text_, sizeof text_).append(milliseconds, sizeof milliseconds);
+    std::memcpy(to, text_, sizeof text_);
+    put_digits(to + sizeof text_, 3, static_cast<unsigned>((at - whole).count()));
+    to[size - 1] = 'Z';
+    return to + size;
 }
 
-void JsonLine::comma() {
-    const char last = out_.back();
-    if (last != '{' && last != '[') out_.push_back(',');
+void JsonLine::grow(std::size_t bytes) {
+    constexpr std::size_t usual = 1024;
+    const auto used = static_cast<std::size_t>(at_ - scratch_.data());
+    scratch_.resize(std::max({used + bytes, 2 * scratch_.size(), usual}));
+    at_ = scratch_.data() + used;
+    end_ = scratch_.data() + scratch_.size();
 }
 
-std::string& JsonLine::raw(std::string_view name) {
-    comma();
-    out_.push_back('"');
-    return out_.append(name).append("\":");
+void JsonLine::quote(std::string_view value, std::size_t most) {
+    char* to = room(2 + json_growth * std::min(value.size(), most));
+    *to++ = '"';
+    to = put_json_text(to, value, most);
+    *to++ = '"';
+    at_ = to;
 }
 
-JsonLine& JsonLine::text(std::string_view name, std::string_view value, std::size_t most) {
-    if (value.empty()) return *this;
-    raw(name).push_back('"');
-    append_json_text(out_, value, most);
-    out_.push_back('"');
-    return *this;
-}
-
-JsonLine& JsonLine::number(std::string_view name, std::uint64_t value) {
-    append_number(raw(name), value);
+JsonLine& JsonLine::decimal(std::uint64_t value) {
+    constexpr std::size_t longest = 20;
+    char* const to = room(longest);
+    at_ = std::to_chars(to, to + longest, value).ptr;
     return *this;
 }
 
 JsonLine& JsonLine::seconds(std::string_view name, std::uint64_t microseconds) {
-    append_number(raw(name), microseconds / 1'000'000);
+    number(name, microseconds / 1'000'000);
     char fraction[7] = {'.'};
     put_digits(fraction + 1, 6, static_cast<unsigned>(microseconds % 1'000'000));
     std::size_t length = sizeof fraction;
     while (length > 2 && fraction[length - 1] == '0') --length;
-    out_.append(fraction, length);
+    std::memcpy(room(length), fraction, length);
+    at_ += length;
     return *this;
 }
 
 JsonLine& JsonLine::time(std::string_view name, WallTime at) {
-    raw(name).push_back('"');
-    times_.append(out_, at);
-    out_.push_back('"');
-    return *this;
-}
-
-JsonLine& JsonLine::flag(std::string_view name) {
-    raw(name).append("true");
-    return *this;
-}
-
-JsonLine& JsonLine::open(std::string_view name) {
-    raw(name).push_back('{');
-    return *this;
-}
-
-JsonLine& JsonLine::close() {
-    out_.push_back('}');
-    return *this;
-}
-
-JsonLine& JsonLine::open_list(std::string_view name) {
-    raw(name).push_back('[');
-    return *this;
-}
-
-JsonLine& JsonLine::item(std::string_view value, std::size_t most) {
-    comma();
-    out_.push_back('"');
-    append_json_text(out_, value, most);
-    out_.push_back('"');
-    return *this;
-}
-
-JsonLine& JsonLine::close_list() {
-    out_.push_back(']');
-    return *this;
+    open_text(name);
+    at_ = times_.put(room(TimeText::size), at);
+    return close_text();
 }
 
 }  // namespace angarium::queue

@@ -26,13 +26,21 @@ MessageId MessageId::from_bytes(std::string_view sixteen) {
 }
 
 std::string MessageId::text() const {
-    // 128 bits in 26 digits of 5: the first digit carries the top three bits.
-    unsigned __int128 value = 0;
-    for (auto byte : bytes_) value = value << 8 | byte;
     std::string out(text_size, '0');
-    for (std::size_t i = text_size; i-- > 0; value >>= 5)
-        out[i] = alphabet[static_cast<unsigned>(value & 31)];
+    put_text(out.data());
     return out;
+}
+
+void MessageId::put_text(char* to) const {
+    // 128 bits in 26 digits of 5: the first digit carries the top three bits. By words of 60 bits, twelve digits each.
+    constexpr unsigned digits = 12, bits = 5 * digits;
+    unsigned __int128 value = 0;
+    for (const auto byte : bytes_) value = value << 8 | byte;
+    for (std::size_t end = text_size; end > 0; value >>= bits) {
+        auto word = static_cast<std::uint64_t>(value);
+        const std::size_t begin = end > digits ? end - digits : 0;
+        for (; end > begin; word >>= 5) to[--end] = alphabet[static_cast<unsigned>(word & 31)];
+    }
 }
 
 std::optional<MessageId> MessageId::parse(std::string_view text) {

@@ -33,7 +33,8 @@ class MessageId {
 
     std::string_view bytes() const { return {reinterpret_cast<const char*>(bytes_.data()), size}; }
     std::string text() const;
-    WallTime accepted_at() const;  // when the id was made
+    void put_text(char* to) const;  // the same: text_size characters
+    WallTime accepted_at() const;   // when the id was made
     std::uint8_t store() const { return bytes_[6]; }
     ShardId origin() const { return ShardId{bytes_[7]}; }
 

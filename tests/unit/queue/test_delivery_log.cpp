@@ -357,9 +357,9 @@ TEST_F(DeliveryLogTest, HostileTextsStayJson) {
 
 TEST(JsonText, EscapesAndCuts) {
     const auto text = [](std::string_view from, std::size_t most = 100) {
-        std::string out;
-        append_json_text(out, from, most);
-        return out;
+        std::string out(json_growth * from.size(), 'X');
+        char* const end = put_json_text(out.data(), from, most);
+        return out.substr(0, static_cast<std::size_t>(end - out.data()));
     };
     EXPECT_EQ(text("plain"), "plain");
     EXPECT_EQ(text("a\"b\\c\r\n\t\x7f"), "a\\\"b\\\\c\\u000d\\u000a\\u0009\\u007f");
@@ -370,14 +370,24 @@ TEST(JsonText, EscapesAndCuts) {
     EXPECT_EQ(text("abc\xf0\x9f\x93\xa7", 6), "abc");                         // not cut inside a character
     EXPECT_EQ(text("abc\xf0\x9f\x93\xa7", 7), "abc\xf0\x9f\x93\xa7");
     EXPECT_EQ(text("abcdef", 3), "abc");
+    for (unsigned c = 0; c < 0x80; ++c)  // at every place, whatever stands around it
+        for (std::size_t at = 0; at < 20; ++at) {
+            std::string from(20, '~');
+            from[at] = static_cast<char>(c);
+            const auto read = json::parse('"' + text(from) + '"', nullptr, false);
+            ASSERT_TRUE(read.is_string()) << c;
+            EXPECT_EQ(read.get<std::string>(), from) << c;
+        }
+    EXPECT_EQ(text("01234567 !]^\x7f"
+                   "01234567"),
+              "01234567 !]^\\u007f"
+              "01234567");
 }
 
 TEST(TimeTextTest, Formats) {
     TimeText times;
-    std::string out;
-    times.append(out, at_ms(0));
-    times.append(out, at_ms(1'709'210'096'007));
-    times.append(out, at_ms(1'709'210'096'999));
+    std::string out(3 * TimeText::size, 'X');
+    times.put(times.put(times.put(out.data(), at_ms(0)), at_ms(1'709'210'096'007)), at_ms(1'709'210'096'999));
     EXPECT_EQ(out, "1970-01-01T00:00:00.000Z2024-02-29T12:34:56.007Z2024-02-29T12:34:56.999Z");
 }
 
