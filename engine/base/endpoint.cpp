@@ -55,8 +55,13 @@ IpAddress IpAddress::unmapped() const {
 
 std::string IpAddress::text() const {
     char out[INET6_ADDRSTRLEN];
-    ::inet_ntop(v4_ ? AF_INET : AF_INET6, bytes_.data(), out, sizeof out);
-    return out;
+    if (!v4_) return ::inet_ntop(AF_INET6, bytes_.data(), out, sizeof out);
+    char* to = out;
+    for (int i = 0; i < 4; ++i) {
+        to = std::to_chars(to, out + sizeof out, bytes_[i]).ptr;
+        *to++ = '.';
+    }
+    return std::string(out, to - 1);
 }
 
 std::optional<Endpoint> Endpoint::parse(std::string_view text) {

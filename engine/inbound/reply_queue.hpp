@@ -28,7 +28,9 @@ class ReplyQueue {
     bool slot_open() const { return slot_open_; }
     // The message is on disk, says the token: this is the only place that says so to a client.
     void accept(const queue::Durable& durable) {
-        ready_.append("250 2.0.0 queued as ").append(durable.id().text()).append("\r\n");
+        char id[MessageId::text_size];
+        durable.id().put_text(id);
+        ready_.append("250 2.0.0 queued as ").append(id, sizeof id).append("\r\n");
         close_slot();
     }
     void refuse(const smtp::FixedReply& reply) {

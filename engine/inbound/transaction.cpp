@@ -30,8 +30,9 @@ std::expected<void, queue::Refusal> Transaction::open(queue::Intake& intake, smt
     if (!incoming) return std::unexpected(incoming.error());
     incoming_ = std::move(*incoming);
     receiving_ = true;
-    const auto id = incoming_->id().text();
-    facts.id = id;
+    char id[MessageId::text_size];
+    incoming_->id().put_text(id);
+    facts.id = {id, sizeof id};
     facts.smtputf8 = envelope_.smtputf8;
     if (envelope_.recipients.size() == 1) facts.recipient = &envelope_.recipients.front().mailbox;
     std::string received;

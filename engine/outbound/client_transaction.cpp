@@ -1,10 +1,8 @@
 // The ways of a transaction through a session, from one flight to one command at a time.
-#include <fmt/format.h>
-
-#include <iterator>
 #include <utility>
 
 #include "engine/outbound/client_session.hpp"
+#include "engine/smtp/text.hpp"
 
 namespace angarium::outbound {
 
@@ -145,7 +143,8 @@ Task<void> ClientSession::send_data(Content& content) {
 }
 
 void ClientSession::begin_chunk(std::string_view part, bool last) {
-    fmt::format_to(std::back_inserter(commands_), "BDAT {}{}\r\n", part.size(), last ? " LAST" : "");
+    smtp::append_decimal(commands_ += "BDAT ", part.size());
+    commands_ += last ? " LAST\r\n" : "\r\n";
     expect(last ? Stage::end_of_data : Stage::body, 0, !last);
     content_sent_ = last;
     pieces_.push_back(commands_);

@@ -1,8 +1,6 @@
 #include "engine/outbound/transaction.hpp"
 
-#include <fmt/format.h>
-
-#include <iterator>
+#include "engine/smtp/text.hpp"
 
 namespace angarium::outbound {
 
@@ -14,7 +12,7 @@ void Transaction::append_mail(std::string& out) const {
     out += "MAIL FROM:<";
     out += facts.sender.text();
     out += '>';
-    if (offered_.size) fmt::format_to(std::back_inserter(out), " SIZE={}", facts.size);
+    if (offered_.size) smtp::append_decimal(out += " SIZE=", facts.size);
     if (offered_.eight_bit_mime && options.body == smtp::Body::eight_bit_mime) out += " BODY=8BITMIME";
     if (offered_.smtputf8 && options.smtputf8) out += " SMTPUTF8";
     if (offered_.dsn) {

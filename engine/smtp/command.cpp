@@ -223,15 +223,11 @@ std::optional<std::string_view> take_path(std::string_view& argument) {
 }  // namespace
 
 std::expected<Command, CommandError> parse_command(std::string_view line) {
-    bool eight_bit = false;
-    for (const unsigned char c : line) {
-        if (is_control(c)) return std::unexpected(bad_control);
-        eight_bit |= c >= 0x80;
-    }
+    if (has_control(line)) return std::unexpected(bad_control);
     const auto end = std::min(line.find(' '), line.size());
     Command command{verb_of(line.substr(0, end)), trim(line.substr(end))};
     const bool has_address = command.verb == Verb::mail || command.verb == Verb::rcpt;
-    if (eight_bit && !has_address) return std::unexpected(bad_8bit);
+    if (!has_address && !is_ascii(line)) return std::unexpected(bad_8bit);
     return with_argument(command);
 }
 

@@ -18,9 +18,14 @@ constexpr auto atext = [] {
     return table;
 }();
 
-bool is_let_dig(unsigned char c) {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c >= 0x80;
-}
+constexpr auto let_dig = [] {
+    std::array<bool, 256> table{};
+    for (int c = '0'; c <= '9'; ++c) table[c] = true;
+    for (int c = 'A'; c <= 'Z'; ++c) table[c] = table[c + 32] = true;
+    for (int c = 0x80; c <= 0xff; ++c) table[c] = true;
+    return table;
+}();
+bool is_let_dig(unsigned char c) { return let_dig[c]; }
 
 // Dot-string: atoms between single dots. Non-ASCII has been checked already.
 bool is_dot_string(std::string_view text) {
@@ -108,7 +113,9 @@ std::expected<void, AddressError> append_domain(std::string& out, std::string_vi
         return {};
     }
     if (const auto good = check_labels(text); !good) return good;
-    for (const char c : text) out += to_lower(c);
+    const auto begin = out.size();
+    out.append(text);
+    for (auto i = begin; i < out.size(); ++i) out[i] = to_lower(out[i]);
     return {};
 }
 

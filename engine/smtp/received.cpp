@@ -1,12 +1,10 @@
 // Trace fields and dates, appended to the caller's string.
 #include "engine/smtp/received.hpp"
 
-#include <fmt/compile.h>
-#include <fmt/format.h>
-
 #include <array>
 #include <chrono>
-#include <iterator>
+
+#include "engine/smtp/text.hpp"
 
 namespace angarium::smtp {
 
@@ -21,9 +19,9 @@ std::string_view trace_protocol(const TraceFacts& facts) {
 
 void append_received(std::string& out, const TraceFacts& facts) {
     const auto peer = facts.peer.unmapped();
-    fmt::format_to(std::back_inserter(out),
-                   FMT_COMPILE("Received: from {} ([{}{}])\r\n\tby {} with {} id {}"), facts.helo,
-                   peer.is_v4() ? "" : "IPv6:", peer.text(), facts.hostname, trace_protocol(facts), facts.id);
+    out.append("Received: from ").append(facts.helo).append(peer.is_v4() ? " ([" : " ([IPv6:");
+    out.append(peer.text()).append("])\r\n\tby ").append(facts.hostname);
+    out.append(" with ").append(trace_protocol(facts)).append(" id ").append(facts.id);
     if (facts.recipient != nullptr) out.append("\r\n\tfor <").append(facts.recipient->text()).append(">");
     out.append(";\r\n\t");
     append_date(out, facts.at);
@@ -38,10 +36,19 @@ void append_date(std::string& out, WallTime at) {
     const auto day = floor<std::chrono::days>(at);
     const year_month_day date(day);
     const hh_mm_ss time(floor<seconds>(at - day));
-    fmt::format_to(std::back_inserter(out), FMT_COMPILE("{}, {} {} {} {:02}:{:02}:{:02} +0000"),
-                   days[weekday(day).c_encoding()], static_cast<unsigned>(date.day()),
-                   months[static_cast<unsigned>(date.month()) - 1], static_cast<int>(date.year()),
-                   time.hours().count(), time.minutes().count(), time.seconds().count());
+    const auto two_digits = [&out](char before, auto value) {
+        out += before;
+        if (value < 10) out += '0';
+        append_decimal(out, static_cast<std::uint64_t>(value));
+    };
+    out.append(days[weekday(day).c_encoding()]).append(", ");
+    append_decimal(out, static_cast<unsigned>(date.day()));
+    out.append(1, ' ').append(months[static_cast<unsigned>(date.month()) - 1]).append(1, ' ');
+    append_decimal(out, static_cast<std::uint64_t>(static_cast<int>(date.year())));
+    two_digits(' ', time.hours().count());
+    two_digits(':', time.minutes().count());
+    two_digits(':', time.seconds().count());
+    out.append(" +0000");
 }
 
 }  // namespace angarium::smtp

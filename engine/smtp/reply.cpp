@@ -11,6 +11,9 @@
 namespace angarium::smtp {
 namespace {
 
+// What a reply's text grew beyond this is given back with the next reply.
+constexpr std::size_t kept_capacity = 512;
+
 // Up to three digits at the front; moves past them.
 std::optional<std::uint16_t> take_number(std::string_view& text) {
     std::size_t digits = 0;
@@ -45,11 +48,14 @@ std::optional<EnhancedStatus> take_enhanced(std::string_view& text) {
 
 void append_line(std::string& out, unsigned code, char separator, EnhancedStatus enhanced,
                  std::string_view text) {
-    fmt::format_to(std::back_inserter(out), FMT_COMPILE("{}{}"), code, separator);
-    if (enhanced)
-        fmt::format_to(std::back_inserter(out), FMT_COMPILE("{}.{}.{}"),
-                       static_cast<unsigned>(enhanced.status_class), enhanced.subject, enhanced.detail);
-    if (enhanced && !text.empty()) out += ' ';
+    append_decimal(out, code);
+    out += separator;
+    if (enhanced) {
+        append_decimal(out, enhanced.status_class);
+        append_decimal(out += '.', enhanced.subject);
+        append_decimal(out += '.', enhanced.detail);
+        if (!text.empty()) out += ' ';
+    }
     append_cleaned(out, text);
     out += "\r\n";
 }
@@ -99,6 +105,7 @@ std::expected<bool, ReplyError> ReplyParser::feed(std::string_view& input) {
             reply_.code = 0;
             reply_.enhanced = {};
             reply_.text.clear();  // its memory serves the next one
+            if (reply_.text.capacity() > kept_capacity) std::string().swap(reply_.text);
             lines_ = bytes_ = 0;
             within_ = true;
         }

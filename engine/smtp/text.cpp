@@ -2,7 +2,9 @@
 #include "engine/smtp/text.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <cstring>
+#include <iterator>
 #include <vector>
 
 namespace angarium::smtp {
@@ -36,6 +38,15 @@ bool is_ascii(std::string_view text) {
 }
 
 bool has_control(std::string_view text) {
+    constexpr std::uint64_t ones = 0x0101010101010101;
+    while (text.size() >= 8) {  // an octet's top bit is set when it is a control, or only behind one
+        std::uint64_t word;
+        std::memcpy(&word, text.data(), 8);
+        const auto del = word ^ ones * 0x7f;
+        const auto controls = ((word - ones * 0x20) & ~word) | ((del - ones) & ~del);
+        if ((controls & ones << 7) != 0) return true;
+        text.remove_prefix(8);
+    }
     return std::any_of(text.begin(), text.end(), [](unsigned char c) { return is_control(c); });
 }
 
@@ -88,6 +99,11 @@ void append_cleaned(std::string& out, std::string_view text) {
             out.push_back(point.value == '\t' && point.size == 1 ? ' ' : '?');
         text.remove_prefix(std::max(point.size, 1u));
     }
+}
+
+void append_decimal(std::string& out, std::uint64_t value) {
+    char digits[20];
+    out.append(digits, std::to_chars(std::begin(digits), std::end(digits), value).ptr);
 }
 
 namespace {

@@ -33,6 +33,8 @@ bool is_clean_utf8(std::string_view text);
 // Replaces every control (a tab becomes a space) and every octet that is not well-formed UTF-8 by '?'.
 void append_cleaned(std::string& out, std::string_view text);
 
+void append_decimal(std::string& out, std::uint64_t value);
+
 // RFC 3492, without the "xn--". The label must be well-formed UTF-8.
 std::string punycode(std::string_view label);
 

@@ -33,6 +33,11 @@ TEST(Text, ChecksUtf8) {
         EXPECT_TRUE(is_ascii(text));
         text[at] = '\x80';
         EXPECT_FALSE(is_ascii(text)) << at;
+        EXPECT_FALSE(has_control(text)) << at;
+        for (int c = 0; c < 0x100; ++c) {
+            text[at] = static_cast<char>(c);
+            EXPECT_EQ(has_control(text), c < 0x20 || c == 0x7f) << at << " " << c;
+        }
     }
 }
 
