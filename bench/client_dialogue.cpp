@@ -30,7 +30,14 @@ void ClientDialogue::connected() {
     awaited_ = 1;
     targets_ = nullptr;
     flight_ready_ = with_content_ = ended_ = content_out_ = false;
-    pipelining_ = chunking_ = size_ = eight_bit_ = false;
+    pipelining_ = chunking_ = size_ = eight_bit_ = secure_ = false;
+}
+
+// What was learnt before is forgotten (RFC 3207 section 4.2).
+void ClientDialogue::secured() {
+    replies_ = smtp::ReplyParser();
+    secure_ = true;
+    say_ehlo();
 }
 
 Phase ClientDialogue::phase() const {
@@ -40,6 +47,9 @@ Phase ClientDialogue::phase() const {
         case Stage::ehlo:
         case Stage::helo:
             return Phase::hello;
+        case Stage::starttls:
+        case Stage::tls:
+            return Phase::tls;
         case Stage::auth:
         case Stage::auth_user:
         case Stage::auth_secret:
@@ -168,6 +178,9 @@ void ClientDialogue::feed(std::string_view input) {
         }
         --awaited_;
         on_reply(replies_.reply());
+        if (stage_ == Stage::tls &&
+            !input.empty())  // somebody may have put it there, to be read as if it came by TLS
+            return give_up("the server's reply to STARTTLS was followed by more");
     }
 }
 
@@ -183,6 +196,8 @@ void ClientDialogue::on_reply(const smtp::Reply& reply) {
         case Stage::ehlo:
         case Stage::helo:
             return on_hello(reply);
+        case Stage::starttls:
+            return on_starttls(reply);
         case Stage::auth:
         case Stage::auth_user:
         case Stage::auth_secret:
@@ -212,11 +227,24 @@ bool ClientDialogue::follows_from_refusal() const {
     }
 }
 
+void ClientDialogue::say_ehlo() {
+    say("EHLO ");
+    commands_.append(options_.hello).append("\r\n");
+    stage_ = Stage::ehlo;
+}
+
+void ClientDialogue::on_starttls(const smtp::Reply& reply) {
+    if (reply.positive())
+        stage_ = Stage::tls;
+    else if (reply.transient())
+        stage_ = Stage::over;
+    else
+        give_up("the server refused STARTTLS: " + reply.one_line());
+}
+
 void ClientDialogue::on_hello(const smtp::Reply& reply) {
     if (stage_ == Stage::greeting && reply.positive()) {
-        say("EHLO ");
-        commands_.append(options_.hello).append("\r\n");
-        stage_ = Stage::ehlo;
+        say_ehlo();
     } else if (stage_ == Stage::ehlo && reply.positive()) {
         const auto offered = smtp::parse_ehlo_reply(reply);
         pipelining_ = options_.pipelining && offered.pipelining;
@@ -224,12 +252,20 @@ void ClientDialogue::on_hello(const smtp::Reply& reply) {
         size_ = offered.size;
         eight_bit_ = offered.eight_bit_mime;
         stage_ = Stage::idle;
-        if (options_.auth) authenticate(offered.auth);
+        if (options_.tls == TlsMode::starttls && !secure_) {
+            if (!offered.starttls) return give_up("the server does not offer STARTTLS");
+            say("STARTTLS\r\n");
+            stage_ = Stage::starttls;
+        } else if (options_.auth) {
+            authenticate(offered.auth);
+        }
     } else if (stage_ == Stage::ehlo && reply.permanent()) {
         say("HELO ");
         commands_.append(options_.hello).append("\r\n");
         stage_ = Stage::helo;
     } else if (stage_ == Stage::helo && reply.positive()) {
+        if (options_.tls == TlsMode::starttls && !secure_)
+            return give_up("the server knows no EHLO, so no STARTTLS");
         stage_ = Stage::idle;
         if (options_.auth) authenticate(smtp::AuthMechanisms::none);
     } else {

@@ -49,6 +49,10 @@ class ClientDialogue {
                std::uint64_t due_microseconds);
     void quit();
 
+    // The server is ready for the handshake. When it is done: secured(), and the dialogue begins anew with EHLO.
+    bool wants_tls() const { return stage_ == Stage::tls; }
+    void secured();
+
     // What to write now; empty: nothing, read instead. Valid until the next call of anything here.
     std::span<const std::string_view> flight();
     // What was read. At most one transaction ends within; see ended().
@@ -68,6 +72,8 @@ class ClientDialogue {
         greeting,
         ehlo,
         helo,
+        starttls,     // the reply to it
+        tls,          // the handshake: no reply is awaited
         auth,         // the reply to AUTH PLAIN, or the end of AUTH LOGIN
         auth_user,    // AUTH LOGIN: the 334 that asks for the name
         auth_secret,  // ... for the password
@@ -84,7 +90,9 @@ class ClientDialogue {
     void say_rcpt(const Target& target);
     void add_content();
     void on_reply(const smtp::Reply& reply);
+    void say_ehlo();
     void on_hello(const smtp::Reply& reply);
+    void on_starttls(const smtp::Reply& reply);
     bool follows_from_refusal() const;
     void on_auth(const smtp::Reply& reply);
     void authenticate(smtp::AuthMechanisms offered);
@@ -110,6 +118,7 @@ class ClientDialogue {
     unsigned awaited_ = 0;                        // replies
     bool pipelining_ = false, chunking_ = false;  // asked for and offered
     bool size_ = false, eight_bit_ = false;       // offered
+    bool secure_ = false;                         // TLS has begun
     std::string hopeless_;
 
     std::string commands_;

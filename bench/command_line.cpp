@@ -45,6 +45,12 @@ Endpoint server_of(const std::string& text) {
     return address.endpoint();
 }
 
+// "[::1]:25" → "::1", "localhost:25" → "localhost".
+std::string host_of(const std::string& text) {
+    if (const auto endpoint = Endpoint::parse(text)) return endpoint->address.text();
+    return text.substr(0, text.rfind(':'));
+}
+
 // "250ms", "10s", "5m", "1h".
 CLI::Option* add_duration(CLI::App& app, const std::string& name, Duration& out, const std::string& help) {
     static const std::map<std::string, double> units{
@@ -84,11 +90,27 @@ std::string first_line_of(const std::string& path) {
     return line;
 }
 
+CLI::Option* add_tls(CLI::App& app, TlsMode& mode, const std::string& help) {
+    return app.add_option_function<std::string>(
+        "--tls",
+        [&mode](const std::string& text) {
+            const auto parsed = parse_tls_mode(text);
+            if (!parsed)
+                throw CLI::ValidationError("--tls", "is starttls, implicit or none, not '" + text + "'");
+            mode = *parsed;
+        },
+        help);
+}
+
 void add_send(CLI::App& parent, const Choose& choose) {
     auto& app = *parent.add_subcommand("send", "generate mail and measure how it is taken");
     const auto o = std::make_shared<SendOptions>();
     app.add_option_function<std::string>(
-           "--to", [o](const std::string& text) { o->to = server_of(text); },
+           "--to",
+           [o](const std::string& text) {
+               o->to = server_of(text);
+               if (o->tls_name.empty()) o->tls_name = host_of(text);
+           },
            "the server, as ADDRESS:PORT or NAME:PORT")
         ->required();
     auto* messages = app.add_option("--messages", o->messages, "how many must be accepted");
@@ -135,6 +157,21 @@ void add_send(CLI::App& parent, const Choose& choose) {
            "--auth-file", [o](const std::string& path) { o->auth = credentials_of(first_line_of(path)); },
            "a file whose first line is that, so that no process list shows it")
         ->excludes(auth);
+    auto* tls = add_tls(app, o->tls,
+                        "starttls (after EHLO) or implicit (before the greeting); the certificate is not "
+                        "judged without --ca");
+    app.add_option("--ca", o->ca,
+                   "a PEM file of authorities: the certificate must be theirs, and for the name in --to")
+        ->needs(tls);
+    app.add_option("--tls-name", o->tls_name,
+                   "the name that is asked for by SNI and verified, instead of that in --to")
+        ->needs(tls);
+    app.add_flag_callback(
+           "--no-tls-resumption", [o] { o->tls_resume = false; }, "every handshake is a full one")
+        ->needs(tls);
+    app.add_flag_callback(
+           "--tls-1.2", [o] { o->tls_newest = runtime::TlsVersion::v1_2; }, "do not offer TLS 1.3")
+        ->needs(tls);
     app.add_option("--rate", o->rate, "messages a second, open loop: latency counts from when each was due");
     app.add_flag("--pipelining", o->pipelining, "MAIL, RCPT and DATA in one flight, where offered");
     app.add_flag("--chunking", o->chunking, "BDAT instead of DATA, where offered");
@@ -176,6 +213,13 @@ void add_sink(CLI::App& parent, const Choose& choose) {
     add_size(app, "--size-limit", o->size_limit, "of a message")->capture_default_str();
     app.add_flag_callback("--no-pipelining", [o] { o->pipelining = false; }, "do not offer PIPELINING");
     app.add_flag_callback("--no-chunking", [o] { o->chunking = false; }, "do not offer CHUNKING");
+    auto* tls = add_tls(app, o->tls, "starttls (offered after EHLO) or implicit (before the greeting)");
+    auto* certificate =
+        app.add_option("--certificate", o->certificate,
+                       "a PEM file with it and its chain; else one is made in memory that signs itself")
+            ->needs(tls);
+    auto* key = app.add_option("--key", o->key, "a PEM file with its private key")->needs(certificate);
+    certificate->needs(key);
     add_size(app, "--bandwidth", o->bandwidth,
              "bytes a second that each connection is read at, as in 100KiB");
     app.add_option(

@@ -97,7 +97,9 @@ Task<void> Generator::session() {
         if (connected) {
             streams_.push_back(stream->get());
             tally_.open.set(streams_.size());
-            const bool greeted = co_await converse(**stream, dialogue, ticket);
+            bool ready = true, greeted = false;
+            if (state_.options.tls == TlsMode::implicit) ready = co_await secure(*stream);
+            if (ready) greeted = co_await converse(*stream, dialogue, ticket);
             const auto place = std::ranges::find(streams_, stream->get());
             *place = streams_.back();
             streams_.pop_back();
@@ -119,8 +121,29 @@ Task<void> Generator::session() {
     if (ticket.held) give_up(ticket);
 }
 
+Task<bool> Generator::secure(std::unique_ptr<Stream>& stream) {
+    const auto& o = state_.options;
+    runtime::TlsPeer peer;
+    peer.name = o.tls_name;
+    if (!o.ca.empty()) peer.verify = runtime::TlsVerify::name_and_chain;
+    peer.session_key = o.to.text();
+    const auto place = std::ranges::find(streams_, stream.get()) - streams_.begin();
+    auto over = std::make_unique<runtime::TlsStream>(state_.tls[index(shard_.id())], std::move(stream),
+                                                     std::move(peer));
+    auto& tls = *over;
+    streams_[static_cast<std::size_t>(place)] = over.get();
+    stream = std::move(over);
+    const auto shaken = co_await shake_hands(tls, shard_.now() + o.timeout, tally_.handshakes);
+    if (shaken || state_.stop) co_return shaken.has_value();
+    tally_.errors.lost(Phase::tls, shaken.error().io);
+    trouble_ = shaken.error().text;
+    // The other sessions would see the same certificate.
+    if (shaken.error().kind == runtime::TlsError::Kind::certificate) state_.stop = true;
+    co_return false;
+}
+
 // One connection, from its greeting to its end.
-Task<bool> Generator::converse(Stream& stream, ClientDialogue& dialogue, Ticket& ticket) {
+Task<bool> Generator::converse(std::unique_ptr<Stream>& stream, ClientDialogue& dialogue, Ticket& ticket) {
     const auto most = state_.options.messages_per_session;
     std::uint64_t begun = 0;
     bool greeted = false;
@@ -147,18 +170,23 @@ Task<bool> Generator::converse(Stream& stream, ClientDialogue& dialogue, Ticket&
         }
         const auto flight = dialogue.flight();
         if (!flight.empty()) {
-            const auto written = co_await stream.write(flight, shard_.now() + state_.options.timeout);
+            const auto written = co_await stream->write(flight, shard_.now() + state_.options.timeout);
             if (!written) {
                 lost = written.error();
                 break;
             }
         }
-        const auto input = co_await stream.read(shard_.now() + state_.options.timeout);
+        const auto input = co_await stream->read(shard_.now() + state_.options.timeout);
         if (!input) {
             lost = input.error();
             break;
         }
         dialogue.feed(*input);
+        if (dialogue.wants_tls()) {
+            const bool secured = co_await secure(stream);
+            if (!secured) co_return false;
+            dialogue.secured();
+        }
         if (dialogue.ended()) settle(ticket, dialogue, false);
     }
     const auto phase = dialogue.phase();

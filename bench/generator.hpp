@@ -27,9 +27,10 @@ struct SendState {
     const std::uint64_t run;
     const Domains domains;
     const DomainChoice choice;
-    std::unique_ptr<const Forms> forms;                  // there before the shards start
-    MonoTime ends = no_deadline;                         // when no further message is begun
-    alignas(128) std::atomic<std::uint64_t> claimed{0};  // messages that somebody has taken on
+    std::unique_ptr<const Forms> forms;                     // there before the shards start
+    std::vector<std::shared_ptr<runtime::TlsContext>> tls;  // of each shard; empty: no TLS
+    MonoTime ends = no_deadline;                            // when no further message is begun
+    alignas(128) std::atomic<std::uint64_t> claimed{0};     // messages that somebody has taken on
     alignas(128) std::atomic<std::uint64_t> numbered{0};
     std::atomic<bool> stop{false};
 };
@@ -58,8 +59,11 @@ class Generator {
     runtime::Task<void> session();
     // A connection that is ready for the greeting: the one place where it is made.
     runtime::Task<IoResult<std::unique_ptr<runtime::Stream>>> connect();
+    // TLS from here on: what `stream` was is beneath what it is now. False: the handshake failed.
+    runtime::Task<bool> secure(std::unique_ptr<runtime::Stream>& stream);
     // True: the server greeted us and took our EHLO.
-    runtime::Task<bool> converse(runtime::Stream& stream, ClientDialogue& dialogue, Ticket& ticket);
+    runtime::Task<bool> converse(std::unique_ptr<runtime::Stream>& stream, ClientDialogue& dialogue,
+                                 Ticket& ticket);
     bool may_begin() const;
     bool claim(Ticket& ticket);
     void begin(ClientDialogue& dialogue, Ticket& ticket);

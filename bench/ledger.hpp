@@ -13,6 +13,7 @@
 #include "bench/id_set.hpp"
 #include "bench/message.hpp"
 #include "bench/script.hpp"
+#include "bench/tls.hpp"
 
 namespace angarium::bench {
 
@@ -55,6 +56,7 @@ struct alignas(128) Tally {
     // Read by others only when this shard has ended.
     Histogram latency;        // from the generator's stamp to the arrival, nanoseconds; once warm
     Histogram messages_each;  // of connections
+    Handshakes handshakes;
     std::vector<std::uint32_t> per_domain;  // copies, by the domain's number
     std::uint64_t other_domains = 0;
     // Rates count from here on: what had come before.

@@ -10,4 +10,15 @@ void TextReport::cost(const Cost& cost) {
     line("memory", size_text(static_cast<double>(cost.peak_memory)) + " at most");
 }
 
+void TextReport::handshakes(const Handshakes& tls) {
+    if (tls.all() == 0) return;
+    line("tls", fmt::format("{} full handshakes, {} resumed, {} failed", tls.full.count(),
+                            tls.resumed.count(), tls.failed));
+    if (tls.full.count() > 0) line("  full", latency_text(tls.full));
+    if (tls.resumed.count() > 0) line("  resumed", latency_text(tls.resumed));
+    for (const auto& [cipher, count] : tls.ciphers) line("  spoken", fmt::format("{} x {}", count, cipher));
+    for (const auto& [verdict, count] : tls.verifications)
+        line("  certificate", fmt::format("{} x {}", count, verdict));
+}
+
 }  // namespace angarium::bench

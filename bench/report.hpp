@@ -12,6 +12,7 @@
 
 #include "bench/histogram.hpp"
 #include "bench/text.hpp"
+#include "bench/tls.hpp"
 #include "bench/usage.hpp"
 
 namespace angarium::bench {
@@ -30,6 +31,8 @@ class TextReport {
         fmt::format_to(std::back_inserter(buffer_), "{:<14}{}\n", what, text);
     }
     void cost(const Cost& cost);
+    // Nothing where there was no TLS.
+    void handshakes(const Handshakes& tls);
     std::string text() const { return fmt::to_string(buffer_); }
 
   private:
@@ -50,6 +53,17 @@ Json latency_json(const Histogram& histogram) {
          {std::pair{"p50", 50.0}, {"p90", 90.0}, {"p99", 99.0}, {"p99.9", 99.9}, {"max", 100.0}})
         out[name] = static_cast<double>(histogram.percentile(percent)) / 1e9;
     return out;
+}
+
+// {"mode", "full", "resumed", "failed", "ciphers", "verification"}.
+template <class Json>
+Json handshakes_json(TlsMode mode, const Handshakes& tls) {
+    return {{"mode", to_string(mode)},
+            {"full", latency_json<Json>(tls.full)},
+            {"resumed", latency_json<Json>(tls.resumed)},
+            {"failed", tls.failed},
+            {"ciphers", tls.ciphers},
+            {"verification", tls.verifications}};
 }
 
 // Adds cpu_seconds, cpu_microseconds_per_message, ring_..._per_message and peak_memory_bytes.

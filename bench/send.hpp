@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "bench/sizes.hpp"
+#include "bench/tls.hpp"
 #include "engine/base/endpoint.hpp"
 #include "engine/base/time.hpp"
 
@@ -38,6 +39,11 @@ struct SendOptions {
     std::vector<std::string> addresses;         // every message's recipients, instead of generated ones
     std::string hello = "bench.angarium.test";  // the name in EHLO
     std::optional<Credentials> auth;            // AUTH PLAIN, or LOGIN where that is all there is
+    TlsMode tls = TlsMode::none;
+    std::string tls_name;  // asked for by SNI, and compared with the certificate; a name or an address
+    std::string ca;  // a PEM file of authorities that must have signed the certificate; empty: any will do
+    bool tls_resume = true;  // sessions are resumed where the server lets us
+    runtime::TlsVersion tls_newest = runtime::TlsVersion::v1_3;
     double rate = 0;          // messages a second, open loop; 0: closed loop, as fast as they are taken
     bool pipelining = false;  // MAIL, RCPT and DATA (or BDAT) in one flight, where offered
     bool chunking = false;    // BDAT instead of DATA, where offered

@@ -18,6 +18,8 @@ std::string_view to_string(Phase phase) {
             return "greeting";
         case Phase::hello:
             return "ehlo";
+        case Phase::tls:
+            return "tls";
         case Phase::auth:
             return "auth";
         case Phase::mail:

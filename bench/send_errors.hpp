@@ -17,6 +17,7 @@ enum class Phase : std::uint8_t {
     connect,
     greeting,
     hello,
+    tls,  // STARTTLS, and the handshake
     auth,
     mail,
     rcpt,

@@ -64,6 +64,7 @@ std::string send_text(const SendOptions& o, const SendSummary& s) {
         label = "";
     }
     if (!s.trouble.empty()) line("trouble", s.trouble);
+    report.handshakes(s.handshakes);
     report.cost(cost_of(s));
     return report.text();
 }
@@ -104,6 +105,7 @@ std::string send_json(const SendOptions& o, const SendSummary& s) {
         out["errors"].push_back(std::move(one));
     }
     out["trouble"] = s.trouble;
+    if (o.tls != TlsMode::none) out["tls"] = handshakes_json<ordered_json>(o.tls, s.handshakes);
     add_cost(out, cost_of(s));
     out["options"] = {
         {"messages", o.messages}, {"duration_seconds", std::chrono::duration<double>(o.duration).count()},

@@ -46,6 +46,14 @@ Result<void> check(const SendOptions& o) {
     return {};
 }
 
+Result<std::shared_ptr<runtime::TlsContext>> tls_of(const SendOptions& o) {
+    runtime::TlsClientOptions options;
+    options.authorities = o.ca;
+    options.newest = o.tls_newest;
+    if (!o.tls_resume) options.sessions = 0;
+    return runtime::TlsContext::client(options);
+}
+
 Result<std::unique_ptr<Forms>> forms_of(const SendState& state) {
     const auto& o = state.options;
     const RunFacts facts{state.run, o.recipients, o.from,
@@ -69,6 +77,13 @@ class SendRun::Implementation {
         auto forms = forms_of(state_);
         if (!forms) return std::unexpected(forms.error());
         state_.forms = std::move(*forms);
+        if (options.tls != TlsMode::none) {
+            for (unsigned i = 0; i < options.shards; ++i) {
+                auto context = tls_of(options);
+                if (!context) return std::unexpected(context.error());
+                state_.tls.push_back(std::move(*context));
+            }
+        }
         auto set = runtime::ShardSet::create(options.shards, clock_, {}, false);
         if (!set) return std::unexpected(set.error());
         set_ = set->get();
@@ -185,6 +200,7 @@ SendSummary SendRun::Implementation::summary(CpuTime cpu) const {
         s.measured_bytes += tally.measured_bytes;
         s.behind += tally.behind;
         s.errors.merge(tally.errors);
+        s.handshakes.merge(tally.handshakes);
         s.latency.merge(tally.latency);
         s.service.merge(tally.service);
         if (tally.first != 0) first = first == 0 ? tally.first : std::min(first, tally.first);

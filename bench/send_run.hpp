@@ -31,6 +31,7 @@ struct alignas(128) SendTally {
 
     // Read by others at the end.
     SendErrors errors;
+    Handshakes handshakes;
     std::uint64_t bytes = 0;                         // of messages that every recipient accepted
     std::uint64_t measured = 0, measured_bytes = 0;  // of those, without the warm-up
     std::uint64_t behind = 0;                        // open loop: due when time was over, and never begun
@@ -48,6 +49,7 @@ struct SendSummary {
     std::uint64_t messages = 0, recipients = 0, failed = 0, retried = 0, unknown = 0, interrupted = 0;
     std::uint64_t connections = 0, connect_errors = 0;
     SendErrors errors;
+    Handshakes handshakes;
     Histogram latency, service;
     double seconds = 0;  // that the measured ones took
     CpuTime cpu;

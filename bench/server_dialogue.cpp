@@ -150,6 +150,8 @@ ServerDialogue::Step ServerDialogue::command(std::string_view line, std::string&
         case smtp::Verb::helo:
             hello(false, out);
             break;
+        case smtp::Verb::starttls:
+            return starttls(out);
         case smtp::Verb::rset:
             reset();
             out += "250 2.0.0 Ok\r\n";
@@ -184,9 +186,31 @@ void ServerDialogue::hello(bool extended, std::string& out) {
     offered.pipelining = context_.options.pipelining;
     offered.chunking = context_.options.chunking;
     offered.eight_bit_mime = offered.smtputf8 = offered.dsn = offered.enhanced_status_codes = true;
+    offered.starttls = context_.options.tls == TlsMode::starttls && !secure_;
     offered.size = true;
     offered.size_limit = context_.options.size_limit;
     smtp::append_ehlo_reply(out, hostname, offered);
+}
+
+ServerDialogue::Step ServerDialogue::starttls(std::string& out) {
+    if (context_.options.tls == TlsMode::starttls && !secure_) return Step::secure;
+    if (secure_)
+        out += "554 5.5.1 TLS is already active\r\n";
+    else
+        smtp::command_unknown.append_to(out);
+    return Step::more;
+}
+
+ServerDialogue::Step ServerDialogue::begin_tls(bool alone, std::string& out) const {
+    out += alone ? "220 2.0.0 Ready to start TLS\r\n" : "554 5.5.0 Nothing may follow STARTTLS\r\n";
+    return alone ? Step::secure : Step::close;
+}
+
+void ServerDialogue::secured() {
+    reset();
+    lines_ = smtp::LineReader(smtp::max_command_line);
+    secure_ = true;
+    greeted_ = false;
 }
 
 void ServerDialogue::mail(std::string_view argument, std::string& out) {

@@ -34,11 +34,12 @@ class ServerDialogue {
     ServerDialogue(SinkContext& context, const IpAddress& local);
 
     enum class Step : std::uint8_t {
-        more,   // all input was consumed; write what is in `out`, read on
-        pause,  // write, wait for pause().delay, call resume() and feed() on
-        stall,  // write, and then never again
-        close,  // write, then close
-        drop,   // close without writing
+        more,    // all input was consumed; write what is in `out`, read on
+        pause,   // write, wait for pause().delay, call resume() and feed() on
+        stall,   // write, and then never again
+        secure,  // the client has said STARTTLS: call begin_tls(), which says what comes next
+        close,   // write, then close
+        drop,    // close without writing
     };
     Step greet(std::string& out);
     // Consumes from the front of `input` and appends replies to `out`.
@@ -50,6 +51,11 @@ class ServerDialogue {
     const Pause& pause() const { return pause_; }
     // The reply that was paused for.
     Step resume(std::string& out);
+    // The answer to STARTTLS. `alone`: nothing has come behind it, else somebody may have put that there, to be read as if
+    // it came by TLS. secure: write, shake hands, call secured() and read on.
+    Step begin_tls(bool alone, std::string& out) const;
+    // TLS has begun: what was said before is forgotten (RFC 3207 section 4.2).
+    void secured();
     // In the middle of a chunk: nobody waits for what is in `out`.
     bool within_chunk() const { return chunk_left_ > 0; }
     std::uint64_t messages() const { return messages_; }
@@ -57,6 +63,7 @@ class ServerDialogue {
   private:
     Step command(std::string_view line, std::string& out);
     void hello(bool extended, std::string& out);
+    Step starttls(std::string& out);
     void mail(std::string_view argument, std::string& out);
     void rcpt(std::string_view argument, std::string& out);
     Step bdat(std::string_view argument, std::string& out);
@@ -86,6 +93,7 @@ class ServerDialogue {
     bool ends_after_pause_ = false;  // the pause is one of end-of-data
 
     // The transaction.
+    bool secure_ = false;  // TLS has begun
     bool greeted_ = false;
     bool mail_ = false;
     std::vector<Ledger::Recipient> recipients_;

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "bench/script.hpp"
+#include "bench/tls.hpp"
 #include "engine/base/endpoint.hpp"
 #include "engine/base/time.hpp"
 
@@ -33,6 +34,8 @@ struct SinkOptions {
     bool chunking = true;                             // offered
     std::uint64_t size_limit = 100ull * 1024 * 1024;  // bytes of one message
     std::uint64_t bandwidth = 0;                      // bytes a second that one connection is read at; 0: any
+    TlsMode tls = TlsMode::none;
+    std::string certificate, key;  // PEM files; empty: a certificate made in memory, signed by itself
     std::vector<Rule> script;
     std::uint64_t seed = 1;   // of the script's draws
     Duration report_every{};  // a JSON line on standard output this often; 0: never

@@ -166,6 +166,7 @@ std::string sink_text(const SinkSummary& s) {
     if (const auto script = script_text(s); !script.empty()) line("script", script);
     if (s.refused_messages > 0)
         line("refused", fmt::format("{} messages (size, line ends)", s.refused_messages));
+    report.handshakes(s.handshakes);
     report.cost(cost_of(s));
     return report.text();
 }
@@ -211,6 +212,7 @@ std::string sink_json(const SinkSummary& s) {
         out["runs"].push_back({{"run", fmt::format("{:016x}", run.run)},
                                {"unique", run.unique},
                                {"missing_below_highest", run.highest + 1 - run.unique}});
+    if (s.tls != TlsMode::none) out["tls"] = handshakes_json<ordered_json>(s.tls, s.handshakes);
     add_cost(out, cost_of(s));
     return out.dump() + "\n";
 }

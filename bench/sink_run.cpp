@@ -20,12 +20,38 @@ using runtime::Listener;
 using runtime::RingShard;
 using runtime::Stream;
 using runtime::Task;
+using TlsContexts = std::vector<std::shared_ptr<runtime::TlsContext>>;
+
+constexpr Duration handshake_timeout = 60s;
+
+// For each shard; empty: no TLS.
+Result<TlsContexts> tls_of(const SinkOptions& o) {
+    TlsContexts contexts;
+    if (o.tls == TlsMode::none) return contexts;
+    std::vector<std::string> names{"*." + o.domain_suffix, "localhost"};
+    for (const auto& endpoint : o.listen)
+        if (auto name = endpoint.address.text(); std::ranges::find(names, name) == names.end())
+            names.push_back(std::move(name));
+    auto identity =
+        o.certificate.empty() ? runtime::make_identity(names) : runtime::read_identity(o.certificate, o.key);
+    if (!identity) return std::unexpected(identity.error());
+    runtime::TlsServerOptions options;
+    options.identities.push_back(std::move(*identity));
+    for (unsigned i = 0; i < o.shards; ++i) {
+        auto context = runtime::TlsContext::server(options);
+        if (!context) return std::unexpected(context.error());
+        contexts.push_back(std::move(*context));
+    }
+    return contexts;
+}
 
 // One shard's part: its listeners and the connections that they gave.
 class Collector {
   public:
-    Collector(const SinkOptions& options, const Script& script, Ledger& ledger, RingShard& shard)
+    Collector(const SinkOptions& options, const Script& script, Ledger& ledger, const TlsContexts& tls,
+              RingShard& shard)
         : shard_(shard),
+          tls_(tls.empty() ? nullptr : tls[index(shard.id())]),
           random_(options.seed + index(shard.id())),
           context_{options, script, ledger, ledger.tally(index(shard.id())), random_} {}
 
@@ -54,11 +80,13 @@ class Collector {
   private:
     Task<void> accept(Listener& listener);
     Task<void> serve(std::unique_ptr<Stream> stream);
-    Task<void> converse(Stream& stream, ServerDialogue& dialogue);
+    Task<bool> secure(std::unique_ptr<Stream>& stream);
+    Task<void> converse(std::unique_ptr<Stream>& stream, ServerDialogue& dialogue);
     Task<bool> trickle(Stream& stream, Duration tarpit, std::string& out);
     Task<void> pass(MonoTime until);
 
     RingShard& shard_;
+    const std::shared_ptr<runtime::TlsContext> tls_;
     Random random_;
     SinkContext context_;
     bool stopping_ = false;
@@ -86,15 +114,29 @@ Task<void> Collector::serve(std::unique_ptr<Stream> stream) {
     streams_.push_back(stream.get());
     context_.ledger.connection_opened();
     ServerDialogue dialogue(context_, stream->local().address);
-    co_await converse(*stream, dialogue);
+    bool ready = true;
+    if (context_.options.tls == TlsMode::implicit) ready = co_await secure(stream);
+    if (ready) co_await converse(stream, dialogue);
     context_.ledger.connection_closed(context_.tally, dialogue.messages());
     const auto place = std::ranges::find(streams_, stream.get());
     *place = streams_.back();
     streams_.pop_back();
 }
 
+// TLS from here on: what `stream` was is beneath what it is now. False: the handshake failed.
+Task<bool> Collector::secure(std::unique_ptr<Stream>& stream) {
+    const auto place = std::ranges::find(streams_, stream.get()) - streams_.begin();
+    auto over = std::make_unique<runtime::TlsStream>(tls_, std::move(stream));
+    auto& tls = *over;
+    streams_[static_cast<std::size_t>(place)] = over.get();
+    stream = std::move(over);
+    const auto shaken =
+        co_await shake_hands(tls, shard_.now() + handshake_timeout, context_.tally.handshakes);
+    co_return shaken.has_value();
+}
+
 // Answers each flight with one send.
-Task<void> Collector::converse(Stream& stream, ServerDialogue& dialogue) {
+Task<void> Collector::converse(std::unique_ptr<Stream>& stream, ServerDialogue& dialogue) {
     using Step = ServerDialogue::Step;
     const auto bandwidth = context_.options.bandwidth;
     auto next_read = shard_.now();  // by that bandwidth
@@ -103,21 +145,28 @@ Task<void> Collector::converse(Stream& stream, ServerDialogue& dialogue) {
     auto step = dialogue.greet(out);
     while (true) {
         if (step == Step::drop) {
-            stream.abort(IoError::canceled);
+            stream->abort(IoError::canceled);
             co_return;
         }
-        if (!out.empty() && (step != Step::more || (!stream.has_input() && !dialogue.within_chunk()))) {
+        if (step == Step::secure) step = dialogue.begin_tls(input.empty() && !stream->has_input(), out);
+        if (!out.empty() && (step != Step::more || (!stream->has_input() && !dialogue.within_chunk()))) {
             context_.tally.flights.add();
-            const auto written = co_await stream.write(out, no_deadline);
+            const auto written = co_await stream->write(out, no_deadline);
             if (!written) co_return;
             out.clear();
         }
         if (step == Step::close) co_return;
+        if (step == Step::secure) {
+            const bool secured = co_await secure(stream);
+            if (!secured) co_return;
+            dialogue.secured();
+            step = Step::more;
+        }
         if (step == Step::pause) {  // what is left of `input` stays ours until the next read
             co_await pass(shard_.now() + dialogue.pause().delay);
             if (stopping_) co_return;
             step = dialogue.resume(out);
-            const bool trickled = co_await trickle(stream, dialogue.pause().tarpit, out);
+            const bool trickled = co_await trickle(*stream, dialogue.pause().tarpit, out);
             if (!trickled) co_return;
             if (step == Step::more) step = dialogue.feed(input, out);
             continue;
@@ -126,7 +175,7 @@ Task<void> Collector::converse(Stream& stream, ServerDialogue& dialogue) {
             co_await pass(next_read);
             if (stopping_) co_return;
         }
-        const auto got = co_await stream.read(no_deadline);
+        const auto got = co_await stream->read(no_deadline);
         if (!got) co_return;
         if (step == Step::stall) continue;  // until the client has enough of it
         if (bandwidth > 0)
@@ -166,6 +215,9 @@ class SinkRun::Implementation {
           wake_(options.shards) {}
 
     Result<SinkSummary> run(bool signals, SinkListener listener) {
+        auto tls = tls_of(options_);
+        if (!tls) return std::unexpected(tls.error());
+        tls_ = std::move(*tls);
         runtime::allow_all_descriptors();
         auto set = runtime::ShardSet::create(options_.shards, clock_, {}, false);
         if (!set) return std::unexpected(set.error());
@@ -203,6 +255,7 @@ class SinkRun::Implementation {
     runtime::SystemClock clock_;
     Ledger ledger_;
     const Script script_;
+    TlsContexts tls_;
     DnsTally dns_tally_;
     runtime::ShardSet* set_ = nullptr;
     SinkListener listener_;
@@ -221,7 +274,7 @@ class SinkRun::Implementation {
 };
 
 Result<void> SinkRun::Implementation::start(RingShard& shard) {
-    auto& collector = collectors_[0] = std::make_unique<Collector>(options_, script_, ledger_, shard);
+    auto& collector = collectors_[0] = std::make_unique<Collector>(options_, script_, ledger_, tls_, shard);
     if (auto listening = collector->listen(options_.listen, addresses_.smtp); !listening) return listening;
     if (options_.http) {
         pages_.add("/metrics", "GET, HEAD", metrics_);
@@ -281,7 +334,8 @@ Task<void> SinkRun::Implementation::lead(RingShard& shard, bool signals) {
 Task<void> SinkRun::Implementation::follow(RingShard& shard) {
     const auto number = index(shard.id());
     co_await wake_[number].wait();
-    auto& collector = collectors_[number] = std::make_unique<Collector>(options_, script_, ledger_, shard);
+    auto& collector = collectors_[number] =
+        std::make_unique<Collector>(options_, script_, ledger_, tls_, shard);
     std::vector<Endpoint> bound;
     if (!failed_) {
         if (auto listening = collector->listen(addresses_.smtp, bound); !listening) {
@@ -328,6 +382,7 @@ Task<void> SinkRun::Implementation::until_over(RingShard& shard) {
 SinkSummary SinkRun::Implementation::summary(CpuTime cpu) const {
     SinkSummary s;
     s.expected = options_.expect;
+    s.tls = options_.tls;
     const auto total = [&](Counter Tally::* counter) { return ledger_.total(counter); };
     s.messages = total(&Tally::messages);
     s.bytes = total(&Tally::bytes);
@@ -360,6 +415,7 @@ SinkSummary SinkRun::Implementation::summary(CpuTime cpu) const {
         const auto& tally = ledger_.tally(i);
         s.latency.merge(tally.latency);
         s.messages_each.merge(tally.messages_each);
+        s.handshakes.merge(tally.handshakes);
         s.other_domains += tally.other_domains;
         if (tally.warm) {
             s.measured += tally.messages.value() - tally.before.messages;

@@ -25,6 +25,8 @@ struct SinkSummary {
     std::array<std::array<std::uint64_t, deed_names.size()>, mail_stages> script{};
     std::uint64_t connections = 0, empty_connections = 0, most_open = 0, commands = 0, flights = 0;
     Histogram messages_each;  // of connections that had any
+    TlsMode tls = TlsMode::none;
+    Handshakes handshakes;
     std::array<std::array<std::uint64_t, dns_result_names.size()>, dns_type_names.size()> dns{};
 
     // What rates and latencies count: everything, or what came once the warm-up was over.

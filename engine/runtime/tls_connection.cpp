@@ -101,7 +101,13 @@ void TlsConnection::talk_to(TlsPeer peer) {
     if (peer_.session_key.empty()) return;
     session_key_ = fmt::format("{}\n{}\n{}", peer_.session_key, peer_.name, verify ? "verified" : "any");
     SSL_set_app_data(ssl_, &session_key_);
-    if (auto* const session = context_->sessions().find(session_key_)) SSL_set_session(ssl_, session);
+    // A copy: OpenSSL lets a TLS 1.3 ticket be used once, so that an observer cannot tell that two connections are the same
+    // client's. Between mail servers the addresses tell that anyway, and many connections begin at the same time.
+    if (const auto* const session = context_->sessions().find(session_key_)) {
+        SSL_SESSION* const copy = SSL_SESSION_dup(session);
+        if (copy != nullptr) SSL_set_session(ssl_, copy);
+        SSL_SESSION_free(copy);
+    }
 }
 
 std::size_t TlsConnection::take_ciphertext(char* to, std::size_t most) {

@@ -283,5 +283,73 @@ TEST(ClientDialogue, CountsErrorsByStep) {
     EXPECT_EQ(all.all()[2].reason, IoError::refused);
 }
 
+// --- STARTTLS ---
+
+struct TlsClient : Client {
+    TlsClient() : Client(true, true) { options.tls = TlsMode::starttls; }
+};
+
+TEST(ClientDialogue, BeginsAnewAfterStartTls) {
+    TlsClient client;
+    EXPECT_EQ(client.answer("220 hello\r\n"), "EHLO bench.angarium.test\r\n");
+    EXPECT_EQ(client.answer("250-hello\r\n250-PIPELINING\r\n250-CHUNKING\r\n250 STARTTLS\r\n"),
+              "STARTTLS\r\n");
+    EXPECT_FALSE(client.dialogue->wants_tls());
+    EXPECT_EQ(client.answer("220 go\r\n"), "");
+    EXPECT_TRUE(client.dialogue->wants_tls());
+    EXPECT_FALSE(client.dialogue->idle());
+    client.dialogue->secured();
+    EXPECT_FALSE(client.dialogue->wants_tls());
+    EXPECT_EQ(client.next(), "EHLO bench.angarium.test\r\n");
+    EXPECT_EQ(client.answer("250-hello\r\n250 SIZE 100000\r\n"), "");
+    EXPECT_TRUE(client.dialogue->idle());
+    EXPECT_EQ(client.begin(), mail);  // what was offered before is forgotten: no pipelining
+    EXPECT_EQ(client.answer("250 ok\r\n"), rcpt0);
+    // The next connection begins without TLS.
+    client.dialogue->connected();
+    client.answer("220 hello\r\n");
+    EXPECT_EQ(client.answer("250-hello\r\n250 STARTTLS\r\n"), "STARTTLS\r\n");
+}
+
+TEST(ClientDialogue, TakesNothingThatWasInjectedBehindStartTls) {
+    for (const auto* injected : {"250 injected\r\n", "2", "\r\n"}) {
+        TlsClient client;
+        client.answer("220 hello\r\n");
+        client.answer("250-hello\r\n250 STARTTLS\r\n");
+        EXPECT_EQ(client.answer(std::string("220 go\r\n") + injected), "");
+        EXPECT_FALSE(client.dialogue->wants_tls());
+        EXPECT_TRUE(client.dialogue->over());
+        EXPECT_NE(client.dialogue->hopeless(), "");
+    }
+}
+
+TEST(ClientDialogue, GoesNowhereWithoutStartTls) {
+    for (const auto* reply : {"250 hello\r\n", "250-hello\r\n250 PIPELINING\r\n"}) {
+        TlsClient client;
+        client.answer("220 hello\r\n");
+        client.answer(reply);
+        EXPECT_TRUE(client.dialogue->over());
+        EXPECT_NE(client.dialogue->hopeless().find("STARTTLS"), std::string::npos);
+    }
+    TlsClient old;
+    old.answer("220 hello\r\n");
+    old.answer("502 what\r\n");
+    old.answer("250 hello\r\n");
+    EXPECT_NE(old.dialogue->hopeless(), "");
+    TlsClient refused;
+    refused.answer("220 hello\r\n");
+    refused.answer("250-hello\r\n250 STARTTLS\r\n");
+    refused.answer("554 no\r\n");
+    EXPECT_NE(refused.dialogue->hopeless(), "");
+    TlsClient later;
+    later.answer("220 hello\r\n");
+    later.answer("250-hello\r\n250 STARTTLS\r\n");
+    later.answer("454 4.7.0 not now\r\n");
+    EXPECT_TRUE(later.dialogue->over());
+    EXPECT_EQ(later.dialogue->hopeless(), "");
+    ASSERT_EQ(later.errors.all().size(), 1u);
+    EXPECT_EQ(later.errors.all()[0].phase, Phase::tls);
+}
+
 }  // namespace
 }  // namespace angarium::bench

@@ -1,6 +1,9 @@
 // The generator and the sink against each other on loopback, in one process.
 #include <gtest/gtest.h>
 
+#include <unistd.h>
+
+#include <fstream>
 #include <future>
 #include <thread>
 
@@ -282,6 +285,65 @@ TEST(Loopback, WhatCannotBeSentIsSaid) {
         ASSERT_FALSE(result.has_value());
         EXPECT_NE(result.error().text.find(what), std::string::npos) << result.error().text;
     }
+}
+
+TEST(Loopback, ByTls) {
+    for (const auto mode : {TlsMode::starttls, TlsMode::implicit}) {
+        for (const bool pipelining : {false, true}) {
+            auto send = messages(400);
+            send.tls = mode;
+            send.tls_name = "mx0.example.test";
+            send.pipelining = send.chunking = pipelining;
+            send.messages_per_session = 8;
+            send.shards = 2;
+            send.sizes = {SizeShare{1000, 100'000, 1}};
+            SinkOptions sink;
+            sink.tls = mode;
+            sink.shards = 2;
+            sink.expect = 400;
+            const auto outcome = run(send, sink);
+            expect_exactly_once(outcome, 400, 400);
+            const auto& tls = outcome.sent.handshakes;
+            EXPECT_EQ(tls.failed, 0u);
+            EXPECT_EQ(tls.all(), outcome.sent.connections);
+            EXPECT_LE(tls.full.count(), 10u);  // the first of each session at most
+            EXPECT_GE(tls.resumed.count(), 30u);
+            EXPECT_EQ(tls.ciphers.size(), 1u);
+            EXPECT_EQ(tls.verifications.begin()->first, "self-signed certificate");
+            EXPECT_GE(outcome.got.handshakes.resumed.count(), 30u);
+            EXPECT_NE(send_json(send, outcome.sent).find("\"TLSv1.3 TLS_AES_128_GCM_SHA256\":"),
+                      std::string::npos);
+            EXPECT_NE(sink_text(outcome.got).find("TLSv1.3"), std::string::npos);
+        }
+    }
+}
+
+TEST(Loopback, TlsWhereThereIsNone) {
+    auto send = messages(10);
+    send.tls = TlsMode::starttls;
+    auto outcome = run(send, {});
+    EXPECT_FALSE(outcome.sent.complete);
+    EXPECT_EQ(outcome.got.messages, 0u);
+    EXPECT_NE(outcome.sent.trouble.find("STARTTLS"), std::string::npos) << outcome.sent.trouble;
+}
+
+TEST(Loopback, ACertificateThatNobodyTrustsEndsTheRun) {
+    auto send = messages(10);
+    send.tls = TlsMode::implicit;
+    send.tls_name = "mx0.example.test";
+    const auto somebody = runtime::make_identity({"somebody.test"});
+    const auto path = ::testing::TempDir() + "/angarium_ca_" + std::to_string(::getpid());
+    std::ofstream(path) << somebody->chain;
+    send.ca = path;
+    SinkOptions sink;
+    sink.tls = TlsMode::implicit;
+    const auto outcome = run(send, sink);
+    EXPECT_FALSE(outcome.sent.complete);
+    EXPECT_EQ(outcome.got.messages, 0u);
+    EXPECT_NE(outcome.sent.trouble.find("self-signed certificate"), std::string::npos)
+        << outcome.sent.trouble;
+    EXPECT_GE(outcome.sent.handshakes.failed, 1u);
+    ::unlink(path.c_str());
 }
 
 }  // namespace

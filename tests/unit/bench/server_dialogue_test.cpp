@@ -235,5 +235,51 @@ TEST(ServerDialogue, DrawsByProbability) {
     EXPECT_NEAR(static_cast<double>(server.ledger.total(Stage::rcpt, Deed::deferred)), 1000, 150);
 }
 
+// --- STARTTLS ---
+
+struct TlsServer : Server {
+    TlsServer() : Server(with_tls()) { say("EHLO x\r\n"); }
+    static SinkOptions with_tls() {
+        SinkOptions options;
+        options.tls = TlsMode::starttls;
+        return options;
+    }
+};
+
+TEST(ServerDialogue, BeginsAnewAfterStartTls) {
+    TlsServer server;
+    EXPECT_NE(server.say("EHLO x\r\n").find("STARTTLS"), std::string::npos);
+    server.say("MAIL FROM:<a@b>\r\n");
+    EXPECT_EQ(server.say("STARTTLS\r\n"), "");
+    ASSERT_EQ(server.step, Step::secure);
+    std::string out;
+    EXPECT_EQ(server.dialogue.begin_tls(true, out), Step::secure);
+    EXPECT_TRUE(out.starts_with("220 "));
+    server.dialogue.secured();
+    EXPECT_TRUE(server.say("MAIL FROM:<a@b>\r\n").starts_with("503 "));  // EHLO is forgotten
+    EXPECT_EQ(server.say("EHLO x\r\n").find("STARTTLS"), std::string::npos);
+    EXPECT_TRUE(server.say("STARTTLS\r\n").starts_with("554 5.5.1"));
+    EXPECT_TRUE(server.say("MAIL FROM:<a@b>\r\n").starts_with("250 "));  // the old one is forgotten, too
+}
+
+TEST(ServerDialogue, RefusesWhatWasInjectedBehindStartTls) {
+    TlsServer server;
+    std::string out;
+    std::string_view input = "STARTTLS\r\nMAIL FROM:<injected@b>\r\n";
+    EXPECT_EQ(server.dialogue.feed(input, out), Step::secure);
+    EXPECT_EQ(input, "MAIL FROM:<injected@b>\r\n");
+    EXPECT_EQ(server.dialogue.begin_tls(false, out), Step::close);
+    EXPECT_TRUE(out.starts_with("554 5.5.0"));
+}
+
+TEST(ServerDialogue, OffersNoTlsUnlessAsked) {
+    Server server;
+    EXPECT_EQ(server.say("EHLO x\r\n").find("STARTTLS"), std::string::npos);
+    EXPECT_TRUE(server.say("STARTTLS\r\n").starts_with("50"));
+    TlsServer with_argument;
+    EXPECT_TRUE(with_argument.say("STARTTLS now\r\n").starts_with("501 "));
+    EXPECT_EQ(with_argument.step, Step::more);
+}
+
 }  // namespace
 }  // namespace angarium::bench

@@ -165,6 +165,28 @@ TEST(TlsHandshake, ResumesVersion12) {
     on_shard([](RingShard& s) { return resumption(s, TlsVersion::v1_2); });
 }
 
+Task<void> visit_into(RingShard& shard, Sides& sides, unsigned& resumed) {
+    const auto facts = co_await visit(shard, sides);
+    resumed += facts.resumed ? 1 : 0;
+}
+Task<void> at_the_same_time(RingShard& shard, TlsVersion newest) {
+    Sides sides;
+    sides.client = client_context(newest);
+    unsigned resumed = 0;
+    co_await visit_into(shard, sides, resumed);
+    EXPECT_EQ(resumed, 0u);
+    Gate gate;
+    for (int i = 0; i < 20; ++i) gate.hold(visit_into(shard, sides, resumed));
+    co_await gate.closed();
+    EXPECT_EQ(resumed, 20u);
+}
+TEST(TlsHandshake, ManyResumeAtTheSameTimeVersion13) {
+    on_shard([](RingShard& s) { return at_the_same_time(s, TlsVersion::v1_3); });
+}
+TEST(TlsHandshake, ManyResumeAtTheSameTimeVersion12) {
+    on_shard([](RingShard& s) { return at_the_same_time(s, TlsVersion::v1_2); });
+}
+
 Task<void> across_shards(RingShard& shard) {
     TlsServerOptions options;
     options.identities = {authority().issue()};
