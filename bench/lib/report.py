@@ -112,10 +112,11 @@ class Comparison:
             f"{figures['sessions']} kept sessions, one recipient a message, no pipelining by the client; the same generator and sink for all, "
             f"on the same {figures['facts']['cores']} cores. The ceiling, angarium and Postfix: medians (least - most) of "
             f"{figures['options']['runs']} interleaved runs; the others once. How each is set up: [bench/relays](../relays). Before the "
-            "counted messages a sixth as many went through to warm up. Every message of every run arrived exactly once, or there "
+            "counted messages a sixth as many went through for warming up. Every message of every run arrived exactly once, or there "
             "would be no report.",
             "![relay rate](relayed.svg)", "![CPU a message](cpu.svg)", "![latency](latency.svg)"]
         parts += [f"- without {label}: {why}" for label, why in figures["skipped"].items()]
+        parts += [f"- **failed**, no row below: {failure.splitlines()[0]}" for failure in figures.get("failures", [])]
         for cell in self.cells:
             parts += [f"### {self.title(cell)}", self.rates(cell), self.costs(cell)]
         parts.append(
