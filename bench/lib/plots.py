@@ -7,6 +7,7 @@ Same figures, same bytes: no dates, no random ids. The background is white, so t
 """
 
 import contextlib
+import math
 from pathlib import Path
 
 import matplotlib
@@ -39,12 +40,12 @@ def colour(name: str) -> str:
 
 
 def short(value: float, _=None) -> str:
-    """12,300 → 12 k; 0.5 → 0.5: for axes and bars."""
+    """12,345 → 12.3 k; 0.5 → 0.5: for axes and bars."""
     if value >= 1e6:
-        return f"{value / 1e6:g} M"
+        return f"{value / 1e6:.3g} M"
     if value >= 1e4:
-        return f"{value / 1e3:g} k"
-    return f"{value:,.0f}" if value >= 10 else f"{value:g}"
+        return f"{value / 1e3:.3g} k"
+    return f"{value:,.0f}" if value >= 10 else f"{value:.3g}"
 
 
 @contextlib.contextmanager
@@ -70,6 +71,7 @@ def bars(axes, names: list[str], values: list[float], colours: list[str], text=s
     axes.grid(axis="y", visible=False)
     if log:
         axes.set_xscale("log")
+        axes.set_xlim(left=10 ** (math.floor(math.log10(min(values))) - 0.5))
     axes.xaxis.set_major_formatter(ticker.FuncFormatter(short))
     axes.margins(x=0.14)
     for place, value in enumerate(values):

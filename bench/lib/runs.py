@@ -1,6 +1,6 @@
 """One measured run: generator → relay → sink, every message accounted for.
 
-    figures = Bench(folder).run(relay, mode="mx", size="4KiB", messages=4000)
+    figures = Bench(folder).run(relay, "mx", "4KiB", 4000)
 
 The relay is started with an empty queue and gets a sixth more messages than are counted, in one go. When the first sixth has arrived
 (the sink says so) its counters are read, and from then on sink and generator count; when all have come and the relay is at rest the
@@ -86,15 +86,15 @@ class Bench:
         self.disk = Disk(self.folder)
         private.use_resolver(relays.Place.resolver, self.folder)
 
-    def sink(self, name: str, *options: object) -> Program:
+    def sink(self, name: str, domains: int, *options: object) -> Program:
         listen = [word for n in range(EXCHANGERS) for word in ("--listen", f"127.0.0.{n + 2}:25")]
         return Program(name, self.folder / "output", [
-            PROGRAM, "bench", "sink", *listen, "--dns", f"{relays.Place.resolver}:53", "--domains", DOMAINS, "--mx-hosts", EXCHANGERS,
+            PROGRAM, "bench", "sink", *listen, "--dns", f"{relays.Place.resolver}:53", "--domains", domains, "--mx-hosts", EXCHANGERS,
             "--json", "--report-every", "50ms", *options])
 
     def send(self, name: str, address: str, messages: int, *options: object) -> Program:
         return Program(name, self.folder / "output", [
-            PROGRAM, "bench", "send", "--to", address, "--messages", messages, "--sessions", SESSIONS, "--json", *options])
+            PROGRAM, "bench", "send", "--to", address, "--messages", messages, "--json", *options])
 
     def follow(self, what: str, send: Program, sink: Program, relay: relays.Running, meter: Meter) -> None:
         """Returns when the sink has got them all and the generator has ended well; reads the counters when it is warm."""
@@ -123,21 +123,28 @@ class Bench:
             raise Failure(f"{what}: not every message arrived exactly once: {sent['accepted']} of {messages} accepted, arrived by run "
                           f"{runs}, {wrong}")
 
-    def run(self, relay: relays.Relay, mode: str, size: str, messages: int, options: tuple = ()) -> dict:
-        """The figures of one run."""
-        what = f"{relay.label}, {mode}, {size}"
-        warm = max(100, messages // 6)
+    def run(self, relay: relays.Relay, mode: str, size: str, messages: int, **options) -> dict:
+        """The figures of one run of a relay that is started for it; `options` are those of `measure`."""
+        with relays.Running(relay, relays.Place(self.folder / relay.name, mode)) as running:
+            return self.measure(running, size, messages, **options)
+
+    def measure(self, running: relays.Running, size: str, messages: int, *, warm: int | None = None, domains: int | None = None,
+                sessions: int = SESSIONS, send: tuple = (), sink: tuple = ()) -> dict:
+        """The figures of one run through a relay that is up; `send` and `sink` are further options of the tools."""
+        mode = running.place.mode
+        what = f"{running.relay.label}, {mode}, {size}"
+        warm = max(100, messages // 6) if warm is None else warm
         total = warm + messages
-        with (relays.Running(relay, relays.Place(self.folder / relay.name, mode)) as running,
-              self.sink("sink", "--warmup", warm, "--expect", total) as sink):
-            sink.addresses()
+        domains = domains or (DOMAINS if mode == relays.MX else 1)
+        with self.sink("sink", domains, "--warmup", warm, "--expect", total, *sink) as taking:
+            taking.addresses()
             meter = Meter(running.group, self.disk)
-            with self.send("send", running.address, total, "--warmup", warm, "--size", size,
-                           "--domains", DOMAINS if mode == relays.MX else 1, *options) as send:
-                self.follow(what, send, sink, running, meter)
+            with self.send("send", running.address, total, "--warmup", warm, "--size", size, "--domains", domains,
+                           "--sessions", sessions, *send) as sending:
+                self.follow(what, sending, taking, running, meter)
             at_rest(running.group)
             used = meter.stop()
-            sent, got = send.result(), sink.result()
+            sent, got = sending.result(), taking.result()
             self.check(what, sent, got, total)
         size_delivered = got["bytes"] / total
         figures = {
@@ -149,7 +156,7 @@ class Bench:
         figures["tools_us"] = figures["generator_us"] + figures["sink_us"]
         if running.group:
             figures |= {"cpu_us": used.cpu / messages * 1e6, "cpu_exact": running.group.exact, "memory": meter.peak}
-            if not relay.vanishing:
+            if not running.relay.vanishing:
                 figures["written_per_byte"] = used.written / size_delivered / messages
             if self.disk.node:
                 figures["device_written_per_byte"] = used.device_written / size_delivered / messages
