@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "bench/address_range.hpp"
+#include "bench/relay.hpp"
 #include "bench/send.hpp"
 #include "bench/sink.hpp"
 #include "bench/store.hpp"
@@ -252,6 +253,52 @@ void add_sink(CLI::App& parent, const Choose& choose) {
     });
 }
 
+void add_relay(CLI::App& parent, const Choose& choose) {
+    auto& app = *parent.add_subcommand(
+        "relay", "relay, sink with DNS and generator together: what each does and uses");
+    app.option_defaults()->take_last();  // so that scripts' choices can be overruled
+    const auto o = std::make_shared<RelayOptions>();
+    auto* messages = app.add_option("--messages", o->messages, "how many must be accepted (10000)");
+    auto* duration =
+        add_duration(app, "--duration", o->duration, "how long to send, as in 10s")->excludes(messages);
+    app.add_option("--warmup", o->warm_up,
+                   "the first so many, which rates, latencies and the relay's use do not count");
+    app.add_option("--sessions", o->sessions, "the generator's connections")->capture_default_str();
+    app.add_option("--size", o->size, "of a message, as `bench send` takes it")->capture_default_str();
+    app.add_option("--recipients", o->recipients, "of a message")
+        ->capture_default_str()
+        ->check(CLI::Range(1, 9999));
+    app.add_option("--domains", o->domains, "recipient domains")->capture_default_str();
+    app.add_option("--rate", o->rate, "messages a second, open loop: latency counts from when each was due");
+    app.add_option_function<std::string>(
+           "--route", [o](const std::string& route) { o->by_mx = route == "mx"; },
+           "by mx: the domains share some exchangers; or all to one smarthost")
+        ->check(CLI::IsMember({"mx", "smarthost"}))
+        ->default_str("mx");
+    app.add_option("--exchangers", o->exchangers, "that the domains share")
+        ->capture_default_str()
+        ->check(CLI::Range(1, 200));
+    app.add_option("--waiting", o->waiting, "messages that wait for dead destinations meanwhile");
+    app.add_option("--shards", o->shards, "the relay's threads; else as many as it chooses");
+    app.add_option("--set", o->settings,
+                   "a setting of the relay's, as in limits.memory=1GiB; several times if wanted")
+        ->take_all()
+        ->allow_extra_args(false);
+    app.add_option("--path", o->path,
+                   "where a folder is made for queue and output: the disk that is measured")
+        ->capture_default_str();
+    app.add_flag("--keep", o->keep, "leave that folder");
+    app.add_flag("--stay", o->stay, "leave everything running, for messages of your own, until Ctrl-C");
+    app.add_flag("--progress", o->progress, "a line a second on standard error");
+    app.add_flag("--json", o->json, "the result as one line of JSON");
+    app.final_callback([o, choose, duration] {
+        if (duration->count() == 0 && o->messages == 0) o->messages = 10'000;
+        if (const auto sizes = parse_sizes(o->size); !sizes)
+            throw CLI::ValidationError("--size", sizes.error().text);
+        choose([o] { return run_relay(*o); });
+    });
+}
+
 void add_store(CLI::App& parent, const Choose& choose) {
     auto& app = *parent.add_subcommand("store", "measure this disk and the journal without any SMTP");
     const auto o = std::make_shared<StoreOptions>();
@@ -268,6 +315,7 @@ void add_store(CLI::App& parent, const Choose& choose) {
 void add_bench_commands(CLI::App& parent, std::function<void(std::function<int()>)> choose) {
     add_send(parent, choose);
     add_sink(parent, choose);
+    add_relay(parent, choose);
     add_store(parent, choose);
 }
 

@@ -9,7 +9,7 @@ class App;
 
 namespace angarium::bench {
 
-// Adds the subcommands send, sink and store to `parent`. Whichever is given calls `choose` with what is to be run; its
+// Adds the subcommands send, sink, relay and store to `parent`. Whichever is given calls `choose` with what is to be run; its
 // result is the exit code.
 void add_bench_commands(CLI::App& parent, std::function<void(std::function<int()>)> choose);
 

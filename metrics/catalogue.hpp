@@ -85,6 +85,7 @@
     X(log_lines, "angarium_delivery_log_lines_total", "", "Lines written to the delivery log.", "Just load.") \
     X(log_failures, "angarium_delivery_log_failures_total", "", "Delivery log writes that failed.", "Any: the log's disk is full or failing.") \
     X(loop_turns, "angarium_loop_turns_total", "shard", "Turns of the event loop.", "Many more than messages: little work per turn, the server is idle.") \
+    X(loop_enters, "angarium_loop_enters_total", "shard", "System calls of the event loop (io_uring_enter).", "Several per message: little work per call, the server is idle.") \
     X(loop_busy, "angarium_loop_busy_seconds_total", "shard", "Time the event loop worked rather than waited.", "A rate near 1: this shard's core is full. Far apart between shards: load is uneven.") \
     X(letters_sent, "angarium_letters_total", "shard", "Letters sent to other shards.", "Just load; a few per message are normal.") \
     X(letters_held, "angarium_letters_held_total", "shard", "Letters that found the lane to their shard full.", "One shard cannot keep up with the others.") \

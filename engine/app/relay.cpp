@@ -55,6 +55,7 @@ class LoopReport {
     void report() {
         const auto now = shard_.counters();
         sheet_.add(Count::loop_turns, now.turns - told_.turns);
+        sheet_.add(Count::loop_enters, now.enters - told_.enters);
         sheet_.add_time(Count::loop_busy, now.busy - told_.busy);
         sheet_.add(Count::letters_sent, now.letters - told_.letters);
         sheet_.add(Count::letters_held, now.letters_held - told_.letters_held);
