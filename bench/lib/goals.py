@@ -71,13 +71,17 @@ GOALS = [
 ]
 
 
+def pairs(runs: dict, mode: str, size: str, one: tuple[str, str], other: tuple[str, str]) -> list[float]:
+    """Ratios of a figure of one relay to a figure of another, round by round."""
+    return [a[one[1]] / b[other[1]] for a, b in zip(runs.get((mode, size, one[0]), []), runs.get((mode, size, other[0]), []))]
+
+
 def from_figures(figures: dict) -> dict[str, list[float]]:
     """What bench/compare measured, by goal: one value for each pair of runs that followed each other."""
     runs = {(one["mode"], one["size"], one["relay"]): one["runs"] for one in figures.get("results", [])}
 
-    def pairs(mode: str, size: str, ours: str, other: str, theirs: str) -> list[float]:
-        mine, others = runs.get((mode, size, "angarium"), []), runs.get((mode, size, other), [])
-        return [a[ours] / b[theirs] for a, b in zip(mine, others)]
+    def against(mode: str, size: str, ours: str, other: str, theirs: str) -> list[float]:
+        return pairs(runs, mode, size, ("angarium", ours), (other, theirs))
 
     def own(mode: str, size: str, key: str) -> list[float]:
         return [run[key] for run in runs.get((mode, size, "angarium"), [])]
@@ -85,13 +89,13 @@ def from_figures(figures: dict) -> dict[str, list[float]]:
     smarthost, mx = "smarthost", "mx"
     memory = [run["memory"] / 2**20 for (_, _, relay), several in runs.items() if relay == "angarium" for run in several]
     return {
-        "rate-4": pairs(smarthost, "4KiB", "relayed", "postfix", "relayed"),
-        "rate-32": pairs(smarthost, "32KiB", "relayed", "postfix", "relayed"),
-        "rate-mx": pairs(mx, "4KiB", "relayed", "postfix", "relayed"),
-        "accept-4": pairs(smarthost, "4KiB", "accepted", "smtp-source", "accepted"),
-        "accept-32": pairs(smarthost, "32KiB", "accepted", "smtp-source", "accepted"),
-        "cpu": pairs(smarthost, "4KiB", "cpu_us", "postfix", "cpu_us"),
-        "cpu-tools": pairs(smarthost, "4KiB", "cpu_us", "none", "tools_us"),
+        "rate-4": against(smarthost, "4KiB", "relayed", "postfix", "relayed"),
+        "rate-32": against(smarthost, "32KiB", "relayed", "postfix", "relayed"),
+        "rate-mx": against(mx, "4KiB", "relayed", "postfix", "relayed"),
+        "accept-4": against(smarthost, "4KiB", "accepted", "smtp-source", "accepted"),
+        "accept-32": against(smarthost, "32KiB", "accepted", "smtp-source", "accepted"),
+        "cpu": against(smarthost, "4KiB", "cpu_us", "postfix", "cpu_us"),
+        "cpu-tools": against(smarthost, "4KiB", "cpu_us", "none", "tools_us"),
         "written": own(smarthost, "4KiB", "written_per_byte"),
         "written-32": own(smarthost, "32KiB", "written_per_byte"),
         "memory": [max(memory)] if memory else [],

@@ -40,9 +40,10 @@ def enter() -> None:
         # Resolvers that ask for addresses of configured families only (AI_ADDRCONFIG) do not count loopback's; nobody uses it.
         address = struct.pack("16sH2x4s16x", b"lo:1", socket.AF_INET, socket.inet_aton("192.0.2.1"))
         fcntl.ioctl(control, set_address, address)
-    # A server whose queue of new connections is full says so at once, and the client comes again, instead of both waiting for
-    # minutes: OpenSMTPD's holds five.
-    Path("/proc/sys/net/ipv4/tcp_abort_on_overflow").write_text("1")
+    # A server whose queue of new connections is full (OpenSMTPD's holds five) says so, and the client comes again. With SYN cookies
+    # a client may believe that it is connected while the server has forgotten it, and wait for a greeting until it gives up.
+    for name, value in (("tcp_syncookies", "0"), ("tcp_abort_on_overflow", "1")):
+        Path("/proc/sys/net/ipv4", name).write_text(value)
 
 
 def run(*command: object) -> None:

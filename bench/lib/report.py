@@ -10,7 +10,12 @@ import statistics
 from pathlib import Path
 
 from . import facts as machine
-from . import goals, plots
+from . import goals
+
+try:
+    from . import plots
+except ImportError:  # then the report is without them, and says so
+    plots = None
 
 NAMES = {"smarthost": "smarthost", "mx": "by MX, 100 domains"}
 BARE = {"label": "smtp-source → smtp-sink", "version": "", "durable": "stores nothing"}
@@ -79,6 +84,8 @@ class Comparison:
         with plots.figure(path, title, width=4.2 * len(self.cells), height=3.4, panels=len(self.cells)) as panels:
             for panel, cell in zip(panels, self.cells):
                 found = {name: runs for name, runs in self.of(cell).items() if key in runs[0]}
+                if not found:
+                    continue
                 plots.bars(panel, [self.relays[name]["label"] for name in found],
                            [statistics.median(run[key] for run in runs) for runs in found.values()],
                            [plots.colour(name) for name in found], log=True)
@@ -102,9 +109,6 @@ class Comparison:
             panels[1].legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
 
     def markdown(self) -> str:
-        self.bars(self.folder / "relayed.svg", "Messages relayed a second", "relayed", "messages/s")
-        self.bars(self.folder / "cpu.svg", "CPU of all the relay's processes", "cpu_us", "µs/message")
-        self.latency(self.folder / "latency.svg")
         figures = self.figures
         one = next((run for result in figures["results"] for run in result["runs"] if "cpu_exact" in run), {})
         parts = [
@@ -113,8 +117,14 @@ class Comparison:
             f"on the same {figures['facts']['cores']} cores. The ceiling, angarium and Postfix: medians (least - most) of "
             f"{figures['options']['runs']} interleaved runs; the others once. How each is set up: [bench/relays](../relays). Before the "
             "counted messages a sixth as many went through for warming up. Every message of every run arrived exactly once, or there "
-            "would be no report.",
-            "![relay rate](relayed.svg)", "![CPU a message](cpu.svg)", "![latency](latency.svg)"]
+            "would be no row."]
+        if plots:
+            self.bars(self.folder / "relayed.svg", "Messages relayed a second", "relayed", "messages/s")
+            self.bars(self.folder / "cpu.svg", "CPU of all the relay's processes", "cpu_us", "µs/message")
+            self.latency(self.folder / "latency.svg")
+            parts += ["![relay rate](relayed.svg)", "![CPU a message](cpu.svg)", "![latency](latency.svg)"]
+        else:
+            parts.append("(No plots: matplotlib is missing; `make deps-bench` installs it, `bench/report` draws them.)")
         parts += [f"- without {label}: {why}" for label, why in figures["skipped"].items()]
         parts += [f"- **failed**, no row below: {failure.splitlines()[0]}" for failure in figures.get("failures", [])]
         for cell in self.cells:

@@ -78,6 +78,15 @@ def at_rest(group, within: float = 20.0) -> None:
             return
 
 
+def check(what: str, sent: dict, got: dict, messages: int) -> None:
+    """Every message exactly once, and none of another run."""
+    runs = [(run["run"], run["unique"]) for run in got["runs"]]
+    wrong = {name: got[name] for name in ("duplicated", "damaged", "foreign", "untracked", "refused") if got[name]}
+    if sent["accepted"] != messages or runs != [(sent["run"], messages)] or wrong:
+        raise Failure(f"{what}: not every message arrived exactly once: {sent['accepted']} of {messages} accepted, arrived by run "
+                      f"{runs}, {wrong}")
+
+
 class Bench:
     """Surroundings of all runs: a folder on the disk that is measured, under a short path; the resolver."""
 
@@ -115,14 +124,6 @@ class Bench:
             if not send.running() and send.process.returncode != 0:
                 raise send.trouble(f"did not get everything accepted: {send.last_line()}")
 
-    def check(self, what: str, sent: dict, got: dict, messages: int) -> None:
-        """Every message exactly once, and none of another run."""
-        runs = [(run["run"], run["unique"]) for run in got["runs"]]
-        wrong = {name: got[name] for name in ("duplicated", "damaged", "foreign", "untracked", "refused") if got[name]}
-        if sent["accepted"] != messages or runs != [(sent["run"], messages)] or wrong:
-            raise Failure(f"{what}: not every message arrived exactly once: {sent['accepted']} of {messages} accepted, arrived by run "
-                          f"{runs}, {wrong}")
-
     def run(self, relay: relays.Relay, mode: str, size: str, messages: int, **options) -> dict:
         """The figures of one run of a relay that is started for it; `options` are those of `measure`."""
         with relays.Running(relay, relays.Place(self.folder / relay.name, mode)) as running:
@@ -145,7 +146,7 @@ class Bench:
             at_rest(running.group)
             used = meter.stop()
             sent, got = sending.result(), taking.result()
-            self.check(what, sent, got, total)
+            check(what, sent, got, total)
         size_delivered = got["bytes"] / total
         figures = {
             "messages": messages, "accepted": sent["rate"], "relayed": got["rate"],
