@@ -57,6 +57,7 @@ test-all: test
 	@tests/support/run-tests build/clang
 
 bench: build deps-bench
+	@cmake build >/dev/null && cmake --build build --target micro
 	@bench/run $(ARGS)
 
 format: deps-all

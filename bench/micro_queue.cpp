@@ -1,10 +1,16 @@
-// Micro-benchmarks of the queue's formats: an accept record, a journal group, its verification. And the program's main.
+// Micro-benchmarks of the queue's formats: an accept record, a journal group, its verification, lines of the delivery log.
 #include <benchmark/benchmark.h>
+#define XXH_INLINE_ALL
+#include <xxhash.h>
 
 #include <cstdlib>
 #include <memory>
 #include <string>
 
+#include <nlohmann/json.hpp>
+
+#include "bench/micro_samples.hpp"
+#include "queue/event_line.hpp"
 #include "queue/journal_format.hpp"
 #include "queue/record.hpp"
 
@@ -95,7 +101,121 @@ void verify_group(benchmark::State& state) {
 }
 BENCHMARK(verify_group)->Args({4096, 64});
 
+// What the journal's checksums are made of, alone.
+void checksum_xxh3(benchmark::State& state) {
+    const Content content(static_cast<std::uint64_t>(state.range(0)));
+    for (auto _ : state)
+        benchmark::DoNotOptimize(XXH3_64bits_withSeed(content.plain.data(), content.plain.size(), key));
+    state.SetBytesProcessed(state.iterations() * static_cast<std::int64_t>(content.plain.size()));
+}
+BENCHMARK(checksum_xxh3)->Name("checksum")->Arg(4096)->Arg(32768);
+
+// The same by the widest vectors that the processor has, as generator and sink do it.
+void checksum_wide(benchmark::State& state) {
+    const Content content(static_cast<std::uint64_t>(state.range(0)));
+    Checksum checksum;
+    for (auto _ : state) {
+        checksum.reset();
+        checksum.add(content.plain);
+        benchmark::DoNotOptimize(checksum.value());
+    }
+    state.SetBytesProcessed(state.iterations() * static_cast<std::int64_t>(content.plain.size()));
+}
+BENCHMARK(checksum_wide)->Name("checksum/widest_vectors")->Arg(4096)->Arg(32768);
+
+// ---- the delivery log ------------------------------------------------------------------------------------------------
+
+constexpr std::size_t log_buffer = 64 * 1024;  // as much is gathered before it is written
+
+void log_reception(benchmark::State& state) {
+    const std::string body(4096, 'x');
+    const auto record = sample(body);
+    queue::EventLines lines(ShardId{0});
+    std::string out;
+    queue::Lsn lsn = 0;
+    for (auto _ : state) {
+        if (out.size() > log_buffer) out.clear();
+        lines.reception(out, record, {lsn += 4096, 0});
+        benchmark::DoNotOptimize(out.data());
+    }
+    state.SetItemsProcessed(state.iterations());
+}
+BENCHMARK(log_reception);
+
+queue::OutcomeRecord sample_outcome() {
+    const auto accepted = sample({});
+    queue::OutcomeRecord record;
+    record.id = accepted.id;
+    record.stream = accepted.stream;
+    record.domain = "d042.example.test";
+    record.attempt = 1;
+    record.at = record.id.accepted_at() + 1234ms;
+    record.sender = accepted.envelope.sender;
+    record.recipients = {"someone@d042.example.test"};
+    record.size = 4096;
+    record.outcome.reasons = {{250, {2, 0, 0}, "Ok: queued as 01HZX2V9K3M8Q4R7T6Y5W0N1BC"}};
+    record.outcome.results = {{0, queue::Verdict::delivered, 0}};
+    record.outcome.site = "mx0.example.test,mx1.example.test";
+    record.outcome.host = "mx1.example.test";
+    record.outcome.peer = "192.0.2.25:25";
+    record.outcome.connect_us = 2345;
+    record.outcome.attempt_us = 6789;
+    return record;
+}
+
+void log_delivery(benchmark::State& state) {
+    const auto record = sample_outcome();
+    queue::EventLines lines(ShardId{0});
+    std::string out;
+    queue::Lsn lsn = 0;
+    for (auto _ : state) {
+        if (out.size() > log_buffer) out.clear();
+        lines.outcome(out, record, {lsn += 4096, 0});
+        benchmark::DoNotOptimize(out.data());
+    }
+    state.SetItemsProcessed(state.iterations());
+}
+BENCHMARK(log_delivery);
+
+// The same line by nlohmann-json. It is spared the time, the queue id and the event number, which are given as text.
+void log_delivery_nlohmann(benchmark::State& state) {
+    const auto record = sample_outcome();
+    std::string ours;
+    queue::EventLines(ShardId{0}).outcome(ours, record, {4096, 0});
+    const auto fields = nlohmann::ordered_json::parse(ours);
+    const std::string event = fields["event"], time = fields["time"], id = fields["id"], status = "2.0.0";
+    std::string out;
+    for (auto _ : state) {
+        if (out.size() > log_buffer) out.clear();
+        const auto begin = out.size();
+        const auto& outcome = record.outcome;
+        const auto& reason = outcome.reasons[0];
+        nlohmann::ordered_json line;
+        line["event"] = event;
+        line["time"] = time;
+        line["type"] = "delivery";
+        line["id"] = id;
+        line["sender"] = record.sender.text();
+        line["recipient"] = record.recipients[0];
+        line["stream"] = record.stream;
+        line["destination"] = record.domain;
+        line["site"] = outcome.site;
+        line["peer"] = {{"name", outcome.host}, {"address", outcome.peer}};
+        line["response"] = {{"code", reason.code}, {"status", status}, {"text", reason.text}};
+        line["attempt"] = record.attempt;
+        line["size"] = record.size;
+        line["queued_seconds"] = static_cast<double>((record.at - record.id.accepted_at()).count()) / 1e3;
+        line["connect_seconds"] = outcome.connect_us / 1e6;
+        line["attempt_seconds"] = outcome.attempt_us / 1e6;
+        out += line.dump();
+        out += '\n';
+        if (out.compare(begin, std::string::npos, ours) != 0)
+            return state.SkipWithError("the line is another");
+        benchmark::DoNotOptimize(out.data());
+    }
+    state.SetItemsProcessed(state.iterations());
+}
+BENCHMARK(log_delivery_nlohmann)->Name("log_delivery/nlohmann_json");
+
 }  // namespace
 }  // namespace angarium::bench
-
-BENCHMARK_MAIN();

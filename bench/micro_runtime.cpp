@@ -4,6 +4,7 @@
 #include <memory>
 #include <vector>
 
+#include "bench/micro_samples.hpp"
 #include "bench/usage.hpp"
 #include "engine/runtime/event.hpp"
 #include "engine/runtime/lane.hpp"
@@ -15,19 +16,6 @@ namespace {
 
 using runtime::RingShard;
 using runtime::Task;
-
-// A shard without a kernel behind it, turned by hand.
-class BareShard final : public runtime::Shard {
-  public:
-    explicit BareShard(Clock& clock) : Shard(ShardId{0}, 1, clock, Random(1)) { enter(); }
-    ~BareShard() override { leave(); }
-    void send(ShardId, std::unique_ptr<runtime::Letter>) override {}
-    bool congested(ShardId) const override { return false; }
-    void settle() {
-        while (ready().run() > 0) {
-        }
-    }
-};
 
 Task<int> immediate(int value) { co_return value; }
 
@@ -74,14 +62,13 @@ void timer_arm_disarm(benchmark::State& state) {
     const MonoTime start{1h};
     runtime::TimerWheel wheel(start);
     std::vector<std::unique_ptr<runtime::Timer>> others;
-    Random random(1);
-    for (int i = 0; i < 10'000; ++i) {
+    for (const auto deadline : other_deadlines()) {
         others.push_back(std::make_unique<runtime::Timer>([](void*) {}, nullptr));
-        others.back()->arm(wheel, start + 1s + std::chrono::milliseconds(random.below(300'000)));
+        others.back()->arm(wheel, start + deadline);
     }
     runtime::Timer timer([](void*) {}, nullptr);
     for (auto _ : state) {
-        timer.arm(wheel, start + 300s);
+        timer.arm(wheel, start + usual_deadline);
         timer.disarm();
     }
     state.SetItemsProcessed(state.iterations());
@@ -106,11 +93,9 @@ struct Recurring {
 void timer_fire(benchmark::State& state) {
     MonoTime now{1h};
     runtime::TimerWheel wheel(now);
-    Random random(1);
     std::vector<std::unique_ptr<Recurring>> timers;
-    for (int i = 0; i < 10'000; ++i)
-        timers.push_back(
-            std::make_unique<Recurring>(wheel, now, std::chrono::milliseconds(1 + random.below(10'000))));
+    for (const auto period : recurring_periods())
+        timers.push_back(std::make_unique<Recurring>(wheel, now, period));
     std::int64_t fired = 0;
     for (auto _ : state) {
         now += 1ms;
@@ -124,15 +109,16 @@ struct Nothing final : runtime::Letter {
     void arrive() override {}
 };
 
-// A letter into a lane and out of it again, on one thread: the queue without the wake-up.
+// Letters into a lane and out of it again, on one thread: the queue without the wake-up.
 void lane_push_pop(benchmark::State& state) {
     runtime::Lane lane;
     Nothing letter;
     for (auto _ : state) {
-        lane.push(letter);
-        benchmark::DoNotOptimize(&lane.pop());
+        for (int i = 0; i < lane_batch; ++i) lane.push(letter);
+        for (auto left = lane.available(); left > 0; --left) benchmark::DoNotOptimize(&lane.pop());
+        benchmark::DoNotOptimize(lane.sender_waits());
     }
-    state.SetItemsProcessed(state.iterations());
+    state.SetItemsProcessed(state.iterations() * lane_batch);
 }
 BENCHMARK(lane_push_pop);
 
@@ -161,7 +147,6 @@ Task<void> play(RingShard& shard, std::uint64_t hops, runtime::Event* (&done)[2]
     co_await done[0]->wait();
 }
 void mailbox_hop(benchmark::State& state) {
-    constexpr std::uint64_t hops = 20'001;  // odd: the last arrival is on shard 0
     for (auto _ : state) {
         runtime::SystemClock clock;
         auto set = runtime::ShardSet::create(2, clock, {}, false);
@@ -178,6 +163,7 @@ BENCHMARK(mailbox_hop)->UseManualTime()->Iterations(5);
 
 void metrics_count(benchmark::State& state) {
     const auto sheet = std::make_unique<metrics::Sheet>();
+    benchmark::DoNotOptimize(sheet.get());
     for (auto _ : state) {
         sheet->add(metrics::Count::messages_received);
         benchmark::ClobberMemory();

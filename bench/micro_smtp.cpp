@@ -6,6 +6,7 @@
 
 #include "bench/client_dialogue.hpp"
 #include "bench/message.hpp"
+#include "bench/micro_samples.hpp"
 #include "engine/smtp/command.hpp"
 #include "engine/smtp/data_decoder.hpp"
 #include "engine/smtp/data_encoder.hpp"
@@ -72,23 +73,6 @@ void parse_ehlo(benchmark::State& state) {
 }
 BENCHMARK(parse_ehlo);
 
-struct Content {
-    explicit Content(std::uint64_t size)
-        : domains(100, "example.test"),
-          filler(MessageForm::filler_lines(size)),
-          form(RunFacts{1, 1, "a@sender.test", {}}, domains, size, filler),
-          composer(domains) {
-        composer.compose(form, 1, 1, 1);
-        plain = std::string(composer.head()).append(form.plain()).append(composer.tail());
-        wire = std::string(composer.head()).append(form.stuffed()).append(composer.tail_with_end());
-    }
-    Domains domains;
-    Filler filler;
-    MessageForm form;
-    Composer composer;
-    std::string plain, wire;
-};
-
 void decode_data(benchmark::State& state) {
     const Content content(static_cast<std::uint64_t>(state.range(0)));
     std::vector<std::string_view> pieces;
@@ -105,6 +89,29 @@ void decode_data(benchmark::State& state) {
 }
 BENCHMARK(decode_data)->Arg(4096)->Arg(32768)->Arg(1 << 20);
 
+// The same into one piece of memory, as others hand it out.
+void decode_data_copied(benchmark::State& state) {
+    const Content content(static_cast<std::uint64_t>(state.range(0)));
+    std::vector<std::string_view> pieces;
+    std::string out;
+    for (auto _ : state) {
+        smtp::DataDecoder decoder;
+        out.clear();
+        for (std::string_view rest = content.wire; !rest.empty();) {
+            auto input = rest.substr(0, 16384);
+            rest.remove_prefix(input.size());
+            pieces.clear();
+            decoder.feed(input, pieces);
+            for (const auto piece : pieces) out.append(piece);
+        }
+        benchmark::DoNotOptimize(out.data());
+        benchmark::ClobberMemory();
+    }
+    if (out != content.plain) state.SkipWithError("the content is another");
+    state.SetBytesProcessed(state.iterations() * state.range(0));
+}
+BENCHMARK(decode_data_copied)->Name("decode_data/copied")->Arg(4096)->Arg(32768)->Arg(1 << 20);
+
 void encode_data(benchmark::State& state) {
     const Content content(static_cast<std::uint64_t>(state.range(0)));
     std::vector<std::string_view> pieces;
@@ -118,6 +125,25 @@ void encode_data(benchmark::State& state) {
     state.SetBytesProcessed(state.iterations() * state.range(0));
 }
 BENCHMARK(encode_data)->Arg(4096)->Arg(32768)->Arg(1 << 20);
+
+void encode_data_copied(benchmark::State& state) {
+    const Content content(static_cast<std::uint64_t>(state.range(0)));
+    std::vector<std::string_view> pieces;
+    std::string out;
+    for (auto _ : state) {
+        smtp::DataEncoder encoder;
+        pieces.clear();
+        out.clear();
+        encoder.add(content.plain, pieces);
+        encoder.finish(pieces);
+        for (const auto piece : pieces) out.append(piece);
+        benchmark::DoNotOptimize(out.data());
+        benchmark::ClobberMemory();
+    }
+    if (out != content.wire) state.SkipWithError("the content is another");
+    state.SetBytesProcessed(state.iterations() * state.range(0));
+}
+BENCHMARK(encode_data_copied)->Name("encode_data/copied")->Arg(4096)->Arg(32768)->Arg(1 << 20);
 
 void received_header(benchmark::State& state) {
     const auto recipient = smtp::Mailbox::parse("someone@d042.example.test");
