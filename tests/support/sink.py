@@ -129,15 +129,15 @@ class SmtpSink(Process):
 
 
 class AioSink(Process):
-    """aiosmtpd in a process of its own; `messages()` gives envelopes with exact bytes. `auth`: user, password, mechanisms."""
+    """aiosmtpd in a process of its own; `messages()` gives envelopes with exact bytes. `auth`: user, password, mechanisms; `tls`: mode, certificate, key."""
 
-    def __init__(self, folder: Path, *auth: str):
+    def __init__(self, folder: Path, *auth: str, tls: tuple = ()):
         super().__init__("aiosmtpd", folder)
-        self.auth = auth
+        self.auth, self.tls = auth, ["--tls", *tls] if tls else []
         self.record = folder / "aiosmtpd.jsonl"
 
     def start(self) -> "AioSink":
-        self.spawn([sys.executable, "-m", "support.aio_process", self.record, *self.auth], cwd=place.ROOT / "tests")
+        self.spawn([sys.executable, "-m", "support.aio_process", *self.tls, self.record, *self.auth], cwd=place.ROOT / "tests")
         wait_until(lambda: "ready" in self.output.read_text() or not self.alive(), 20, "aiosmtpd")
         assert self.alive(), self.report()
         self.address = self.output.read_text().split("listening ", 1)[1].split()[0]
