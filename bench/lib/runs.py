@@ -156,7 +156,9 @@ class Bench:
         }
         figures["tools_us"] = figures["generator_us"] + figures["sink_us"]
         if running.group:
-            figures |= {"cpu_us": used.cpu / messages * 1e6, "cpu_exact": running.group.exact, "memory": meter.peak}
+            figures |= {"cpu_exact": running.group.exact, "memory": meter.peak}
+            if running.group.exact or not running.relay.vanishing:
+                figures["cpu_us"] = used.cpu / messages * 1e6
             if not running.relay.vanishing:
                 figures["written_per_byte"] = used.written / size_delivered / messages
             if self.disk.node:

@@ -1,7 +1,9 @@
 """Postfix as `make deps` unpacks it, with queue and configuration of its own. Its workers run as the system user `uucp`."""
 
+import os
 import shutil
 import subprocess
+from pathlib import Path
 
 from lib import relays
 from lib.processes import PEER, ROOT
@@ -18,7 +20,7 @@ class Relay(relays.Relay):
 
     def __init__(self, home):
         super().__init__(home)
-        self.unpacked = ROOT / "build/peers"
+        self.unpacked = Path(os.environ.get("ANGARIUM_PEERS", ROOT / "build/peers")).resolve()  # where PEER looks, too
 
     def version(self) -> str:
         done = subprocess.run([PEER, "postconf", "-d", "-h", "mail_version"], capture_output=True, text=True)
@@ -31,7 +33,7 @@ class Relay(relays.Relay):
             (home / name).mkdir(parents=True, exist_ok=True)
             if name != "etc" and name != "queue/pid":
                 shutil.chown(home / name, "uucp")
-        values = {"home": home, "peers": self.unpacked.resolve(), "address": place.listen[0], "port": place.listen[1],
+        values = {"home": home, "peers": self.unpacked, "address": place.listen[0], "port": place.listen[1],
                   "relayhost": "[%s]:%d" % place.next_hop if place.mode == relays.SMARTHOST else ""}
         self.fill("main.cf.in", home / "etc/main.cf", **values)
         self.fill("master.cf.in", home / "etc/master.cf", **values)
