@@ -41,14 +41,14 @@ std::string invitation(const RelaySummary& s) {
 }  // namespace
 
 int run_relay(const RelayOptions& options) {
-    bool exact = false;
+    bool good = false;
     RelayRunHooks hooks;
     if (options.progress)
         hooks.progress = [&](std::uint64_t accepted, std::uint64_t delivered) {
             show(options, accepted, delivered);
         };
     hooks.done = [&](const RelaySummary& summary) {
-        exact = summary.exact();
+        good = summary.exact() && summary.warm;
         if (options.progress && ::isatty(STDERR_FILENO) == 1) fmt::print(stderr, "\n");
         fmt::print("{}{}", options.json ? relay_json(options, summary) : relay_text(options, summary),
                    options.stay && !options.json ? invitation(summary) : "");
@@ -58,7 +58,7 @@ int run_relay(const RelayOptions& options) {
     const auto done = run.run();
     if (!done) fmt::print(stderr, "angarium bench relay: {}\n", done.error().text);
     if (!done && run.interrupted()) return exit_interrupted;
-    return done && exact ? 0 : 1;
+    return done && good ? 0 : 1;
 }
 
 }  // namespace angarium::bench

@@ -33,7 +33,7 @@ struct RelayOptions {
 };
 
 // Runs, prints the result on standard output (diagnostics and progress on standard error) and returns the exit code: 0
-// only if every message was accepted and arrived exactly once and undamaged, 130 when interrupted.
+// only if every message was accepted and arrived exactly once and undamaged and a warm-up ended, 130 when interrupted.
 int run_relay(const RelayOptions& options);
 
 }  // namespace angarium::bench

@@ -334,7 +334,8 @@ Result<void> RelayRun::Measurement::start_send() {
 
 // Until everything has arrived, or nothing more will.
 Result<void> RelayRun::Measurement::follow() {
-    bool sending = true, warm = options_.warm_up == 0;
+    bool sending = true;
+    auto& warm = summary_.warm = options_.warm_up == 0;
     const auto began = mono_nanoseconds();
     std::uint64_t seen = 0, moved = began, memory_at = began, second_at = began;
     double accepted = 0;
@@ -413,7 +414,6 @@ Result<void> RelayRun::Measurement::take_results() {
     s.connections = count(received.at("connections"), "total");
     s.messages_per_connection = number(received.at("connections"), "messages_each");
     s.dns_queries = count(received, "dns_queries");
-    s.message_bytes = number(sent, "message_bytes");
 
     const auto accepted = static_cast<double>(s.accepted);
     const auto with_memory = [](RelayPart part, std::uint64_t memory) {
@@ -434,6 +434,7 @@ Result<void> RelayRun::Measurement::take_results() {
                        2;
     s.relay.cpu = end_.use.cpu - begin_.use.cpu;
     s.relay.written = end_.use.written - begin_.use.written;
+    s.relay.received = more("angarium_message_bytes_received_total");
     s.relay.syncs = more("angarium_journal_groups_total");
     const auto latency = [this](double percent) {
         return end_.metrics.percentile("angarium_delivery_latency_seconds", percent, begin_.metrics);

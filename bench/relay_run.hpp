@@ -23,8 +23,9 @@ struct RelayPart {
         latency;  // generator: until the 250; relay: from there until delivered; sink: from sent until received
     double messages = 0;  // that the following stands for
     CpuTime cpu;
-    std::uint64_t memory = 0;       // most at a time, bytes (PSS)
-    std::uint64_t written = 0;      // bytes
+    std::uint64_t memory = 0;   // most at a time, bytes (PSS)
+    std::uint64_t written = 0;  // bytes, while so many bytes of messages were received:
+    double received = 0;
     double syncs = 0;               // of the journal's groups
     double enters_per_message = 0;  // io_uring_enter calls, from its start on
 };
@@ -36,8 +37,8 @@ struct RelaySummary {
     std::uint64_t delivered = 0;  // copies
     std::uint64_t duplicated = 0, damaged = 0, foreign = 0;
     std::uint64_t lost() const { return copies > delivered ? copies - delivered : 0; }
+    bool warm = true;                            // the warm-up, if there was to be one, ended before all did
     std::uint64_t waiting = 0;                   // for dead destinations, at the end
-    double message_bytes = 0;                    // of one message, on average
     std::uint64_t domains = 0, connections = 0;  // that the sink saw
     double messages_per_connection = 0;
     std::uint64_t dns_queries = 0;

@@ -86,9 +86,9 @@ def curve(axes, xs: list[float], ys: list[float], label: str, colour: str = OURS
         axes.fill_between(xs, low, high, color=colour, alpha=0.15, linewidth=0)
     if log_x:
         axes.set_xscale("log")
-    axes.xaxis.set_major_formatter(ticker.FuncFormatter(short))
-    axes.yaxis.set_major_formatter(ticker.FuncFormatter(short))
     if log_y:
         axes.set_yscale("log")
     else:
         axes.set_ylim(bottom=0)
+    for axis in (axes.xaxis, axes.yaxis):  # behind the scales, which bring formatters of their own
+        axis.set_major_formatter(ticker.FuncFormatter(short))

@@ -58,6 +58,11 @@ def test_duration_and_rate(folder):
     assert "service_seconds" in result["send"]
 
 
+def test_a_warm_up_that_does_not_end(folder):
+    result = bench("relay", "--duration", "200ms", "--warmup", 1_000_000, "--path", folder, code=1)
+    assert result["exact"] and not result["warm"]
+
+
 def test_trouble_is_told(folder):
     done = subprocess.run([place.PROGRAM, "bench", "relay", "--set", "limits.memry=1GiB", "--path", folder], capture_output=True, text=True,
                           timeout=60 * place.SLOWDOWN)
