@@ -111,6 +111,8 @@ class Running:
         self.group.end()
         if self.relay.clean_end and code != 0 and kind is None:
             raise self.program.trouble(f"ended with {code} after TERM")
+        if kind is None:
+            shutil.rmtree(self.place.folder, ignore_errors=True)  # it may be gigabytes; what failed stays to be looked at
 
 
 def find() -> dict[str, Relay]:
