@@ -134,7 +134,6 @@ class RelayRun::Measurement {
     Result<void> sample(Sample& into);
     json sink_state() const { return json::parse(sink_->last_line(), nullptr, false); }
     void note_memory();
-    Words sink_words() const;
 
     const RelayOptions& options_;
     const RelayRunHooks hooks_;
@@ -206,7 +205,10 @@ Result<void> RelayRun::Measurement::make_folder() {
     return {};
 }
 
-Words RelayRun::Measurement::sink_words() const {
+// On free ports, or again on those of the one before.
+Result<void> RelayRun::Measurement::start_sink() {
+    sink_.reset();
+    const bool again = !exchangers_.empty();
     Words words{"bench",
                 "sink",
                 "--json",
@@ -215,17 +217,13 @@ Words RelayRun::Measurement::sink_words() const {
                 "--report-every",
                 "50ms",
                 "--dns",
-                exchangers_.empty() ? loopback(0) : dns_.text(),
+                again ? dns_.text() : loopback(0),
                 "--warmup",
-                std::to_string(exchangers_.empty() ? options_.warm_up * options_.recipients : 0)};
-    const auto port = exchangers_.empty() ? 0 : exchangers_.front().port;
-    words.push_back("--listen");
-    words.push_back(fmt::format("127.0.1.1-127.0.1.{}:{}", options_.by_mx ? options_.exchangers : 1, port));
-    return words;
-}
-
-Result<void> RelayRun::Measurement::start_sink() {
-    if (auto started = start(sink_, "sink", sink_words(), true); !started) return started;
+                std::to_string(options_.warm_up * options_.recipients),
+                "--listen",
+                fmt::format("127.0.1.1-127.0.1.{}:{}", options_.by_mx ? options_.exchangers : 1,
+                            again ? exchangers_.front().port : 0)};
+    if (auto started = start(sink_, "sink", std::move(words), true); !started) return started;
     exchangers_ = sink_->addresses("smtp");
     dns_ = sink_->addresses("dns").front();
     return {};
@@ -299,7 +297,7 @@ Result<void> RelayRun::Measurement::fill() {
         if (mono_nanoseconds() > deadline) break;  // busy with them still: so be it
         if (auto passed = pause(rest / 10); !passed) return passed;
     }
-    return {};
+    return start_sink();  // a fresh one: reports while nothing came are no cost of a message
 }
 
 Result<void> RelayRun::Measurement::start_send() {
@@ -445,9 +443,8 @@ Result<void> RelayRun::Measurement::take_results() {
 }
 
 Result<void> RelayRun::Measurement::finish() {
-    sink_.reset();
     if (options_.stay) {
-        if (auto started = start(sink_, "sink", sink_words(), true); !started) return started;
+        if (auto started = start_sink(); !started) return started;
         hooks_.done(summary_);
         while (true)
             if (auto passed = pause(100ms); !passed) {
