@@ -89,7 +89,7 @@ class IncomingMessage::AcceptEntry final : public AwaitedRecord {
     }
 
   private:
-    void on_durable() override { origin_.accepted(record_, extent_, record_.parts, std::move(body_)); }
+    void on_durable() override { origin_.accepted(std::move(record_), extent_, std::move(body_)); }
 
     Origin& origin_;
     AcceptRecord record_;

@@ -1,7 +1,11 @@
 // What names a destination, and which shard owns it.
 #pragma once
 
+#include <absl/container/flat_hash_map.h>
+
+#include <bit>
 #include <compare>
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -18,6 +22,29 @@ struct DestinationName {
         return H::combine(std::move(h), name.stream, name.domain);
     }
 };
+
+// The same, not owned: to look one up.
+struct DestinationKey {
+    DestinationKey(std::string_view stream_, std::string_view domain_) : stream(stream_), domain(domain_) {}
+    DestinationKey(const DestinationName& name) : stream(name.stream), domain(name.domain) {}
+    std::string_view stream, domain;
+    friend bool operator==(const DestinationKey&, const DestinationKey&) = default;
+    DestinationName name() const { return {std::string(stream), std::string(domain)}; }
+};
+
+struct DestinationHash {
+    using is_transparent = void;
+    std::size_t operator()(const DestinationKey& key) const {
+        const std::hash<std::string_view> hash;
+        return hash(key.domain) ^ std::rotl(hash(key.stream), 32);
+    }
+};
+struct DestinationEqual {
+    using is_transparent = void;
+    bool operator()(const DestinationKey& a, const DestinationKey& b) const { return a == b; }
+};
+template <class Value>
+using DestinationMap = absl::flat_hash_map<DestinationName, Value, DestinationHash, DestinationEqual>;
 
 // The owner: FNV-1a of the domain, the same in every run and build, so that simulations replay.
 inline ShardId owner_of(std::string_view domain, unsigned shards) {

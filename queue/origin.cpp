@@ -99,18 +99,18 @@ void Origin::publish_room() {
 
 bool Origin::bodies_fit() const { return bodies_->used() < bodies_->budget() / 5 * 4; }
 
-void Origin::accepted(const AcceptRecord& record, Extent accept, std::vector<Extent> parts, BlockRef body) {
+void Origin::accepted(AcceptRecord record, Extent accept, BlockRef body) {
     if (log_ != nullptr)
         record.bounce ? log_->bounce(record, accept.lsn) : log_->reception(record, accept.lsn);
     room_again();
     if (young_.size() >= limits_.young_messages / 4 * 3) retire_work_.signal();
-    if (!bodies_fit() || !parts.empty()) body.reset();
-    auto facts = deliveries_of(record);
+    if (!bodies_fit() || !record.parts.empty()) body.reset();
     Young message;
     message.id = record.id;
-    message.first = first_lsn(accept, parts);
+    message.first = first_lsn(accept, record.parts);
     message.accept = accept;
-    message.parts = std::move(parts);
+    message.parts = record.parts;
+    auto facts = deliveries_of(std::move(record));
     message.open = static_cast<std::uint32_t>(facts.size());
     message.deliveries.resize(facts.size());
     for (std::size_t i = 0; i < facts.size(); ++i) {
@@ -170,9 +170,9 @@ void Origin::announce_all() {
             if (message->deliveries[i].state == State::deferred) defer(*message, i);
 }
 
-YoungDelivery* Origin::delivery_of(Young& message, const DestinationName& name) {
+YoungDelivery* Origin::delivery_of(Young& message, const DestinationKey& key) {
     for (auto& delivery : message.deliveries)
-        if (delivery.destination->name == name) return &delivery;
+        if (key == delivery.destination->name) return &delivery;
     return nullptr;
 }
 

@@ -86,7 +86,7 @@ class Origin final : public Intake {
     // intake
     static constexpr Duration patience = 60s;  // how long a commit waits for journal room
     // The accept record is durable.
-    void accepted(const AcceptRecord& record, Extent accept, std::vector<Extent> parts, BlockRef body);
+    void accepted(AcceptRecord record, Extent accept, BlockRef body);
     bool bodies_fit() const;
     bool slow() const;  // a 250 should wait
     runtime::Task<std::expected<void, Refusal>> wait_for_room(MonoTime until);
@@ -99,7 +99,7 @@ class Origin final : public Intake {
     runtime::Task<void> offer_wanted(MessageId id, std::shared_ptr<Want> want);
     runtime::Task<void> read_and_offer(MessageId id, DestinationName name);
     runtime::Task<IoResult<std::string>> read_accept(const Young& message);
-    YoungDelivery* delivery_of(Young& message, const DestinationName& name);
+    YoungDelivery* delivery_of(Young& message, const DestinationKey& key);
     void finish_want(std::shared_ptr<Want> want);
     runtime::Task<void> answer(std::unique_ptr<BodyCall> call);
 

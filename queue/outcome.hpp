@@ -2,9 +2,10 @@
 // that the delivery log tells. Outbound makes it, the origin's journal keeps it.
 #pragma once
 
+#include <absl/container/inlined_vector.h>
+
 #include <cstdint>
 #include <string>
-#include <vector>
 
 #include "engine/base/time.hpp"
 #include "engine/smtp/reply.hpp"
@@ -33,14 +34,14 @@ struct RecipientResult {
 };
 
 struct Outcome {
-    std::vector<RecipientResult> results;  // exactly one per recipient of the delivery
-    std::vector<Reason> reasons;           // what the results refer to: usually one for all
-    std::string site;                      // name of the site
-    std::string host;                      // exchanger's name, empty when none was reached
-    std::string peer;                      // "address:port", empty when none was reached
-    std::uint32_t connect_us = 0;          // microseconds until the connection was ready; 0 for a reused one
-    std::uint32_t attempt_us = 0;          // MAIL to the last reply
-    bool remote_accepted = false;          // the peer has answered 250 to the end of data
+    absl::InlinedVector<RecipientResult, 1> results;  // exactly one per recipient of the delivery
+    absl::InlinedVector<Reason, 1> reasons;           // what the results refer to: usually one for all
+    std::string site;                                 // name of the site
+    std::string host;                                 // exchanger's name, empty when none was reached
+    std::string peer;                                 // "address:port", empty when none was reached
+    std::uint32_t connect_us = 0;  // microseconds until the connection was ready; 0 for a reused one
+    std::uint32_t attempt_us = 0;  // MAIL to the last reply
+    bool remote_accepted = false;  // the peer has answered 250 to the end of data
 };
 
 }  // namespace angarium::queue

@@ -64,13 +64,10 @@ Owner::~Owner() = default;
 
 // ---- destinations ------------------------------------------------------------------------------------------------------
 
-Destination& Owner::destination(const DestinationName& name) {
-    auto& slot = destinations_[name];
-    if (!slot) {
-        slot = std::make_unique<Destination>(*this, name);
-        sheet_.add(Level::destinations, 1);
-    }
-    return *slot;
+Destination& Owner::destination(const DestinationKey& key) {
+    if (const auto found = destinations_.find(key); found != destinations_.end()) return *found->second;
+    sheet_.add(Level::destinations, 1);
+    return *destinations_.emplace(key.name(), std::make_unique<Destination>(*this, key.name())).first->second;
 }
 
 void Owner::touch(Destination& destination) {
@@ -87,8 +84,7 @@ void Owner::settle_down() {
         destination->touched_ = false;
         const bool idle = destination->settle_down();
         if (!idle || destination->touched_ || destination->hungry_) continue;
-        const auto name = destination->name_;
-        destinations_.erase(name);
+        destinations_.erase(destinations_.find(destination->name_));
         sheet_.add(Level::destinations, -1);
     }
     // Room in the shard's windows: those that found none get their turn, in the order in which they came.

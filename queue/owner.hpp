@@ -2,8 +2,6 @@
 // origins record it. Owning thread: the shard's.
 #pragma once
 
-#include <absl/container/flat_hash_map.h>
-
 #include <deque>
 #include <memory>
 
@@ -86,7 +84,7 @@ class Owner final : public Outlet {
                              MessageId from);
     runtime::Task<void> settle_with_body(std::unique_ptr<Delivery> delivery);
     void send_outcome(std::unique_ptr<Delivery> delivery);
-    Destination& destination(const DestinationName& name);
+    Destination& destination(const DestinationKey& key);
     void touch(Destination& destination);
     void settle_down();
     // How many more deliveries may be asked for.
@@ -104,7 +102,7 @@ class Owner final : public Outlet {
     const RetryOptions retry_;
     const WindowLimits limits_;
     Carrier* carrier_ = nullptr;
-    absl::flat_hash_map<DestinationName, std::unique_ptr<Destination>> destinations_;
+    DestinationMap<std::unique_ptr<Destination>> destinations_;
     std::vector<Destination*> touched_;
     std::deque<Destination*> hungry_;  // could not refill: the shard's windows were full
     std::size_t held_ = 0;             // deliveries of all destinations

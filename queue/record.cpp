@@ -359,24 +359,29 @@ std::string destination_of(const smtp::Mailbox& mailbox) {
         mailbox.domain());  // a Mailbox keeps its domain in lower case, a literal in one spelling
 }
 
-std::vector<DeliveryFacts> deliveries_of(const AcceptRecord& record) {
+std::vector<DeliveryFacts> deliveries_of(AcceptRecord record) {
     std::vector<DeliveryFacts> deliveries;
-    absl::flat_hash_map<std::string_view, std::size_t> places;  // keys point into the record
-    for (const auto& recipient : record.envelope.recipients) {
-        const auto [place, fresh] = places.try_emplace(recipient.mailbox.domain(), deliveries.size());
-        if (fresh) {
+    auto& recipients = record.envelope.recipients;
+    absl::flat_hash_map<std::string, std::size_t> places;  // by domain; not asked about a lone recipient
+    for (auto& recipient : recipients) {
+        auto domain = destination_of(recipient.mailbox);
+        const auto place =
+            recipients.size() == 1 ? 0 : places.try_emplace(domain, deliveries.size()).first->second;
+        if (place == deliveries.size()) {
             auto& facts = deliveries.emplace_back();
             facts.id = record.id;
             facts.stream = record.stream;
-            facts.domain = destination_of(recipient.mailbox);
-            facts.sender = record.envelope.sender;
+            facts.domain = std::move(domain);
             facts.options = options_of(record.envelope);
             facts.size = record.size;
             facts.parts = static_cast<std::uint32_t>(record.parts.size()) + 1;
         }
-        deliveries[place->second].recipients.push_back(recipient);
+        deliveries[place].recipients.push_back(std::move(recipient));
     }
-    for (auto& facts : deliveries) facts.sole = deliveries.size() == 1;
+    for (auto& facts : deliveries) {
+        facts.sole = deliveries.size() == 1;
+        facts.sender = facts.sole ? std::move(record.envelope.sender) : record.envelope.sender;
+    }
     return deliveries;
 }
 

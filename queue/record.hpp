@@ -7,6 +7,8 @@
 //   A failure and its bounce (an accept) are encoded side by side, so that they share a group.
 #pragma once
 
+#include <absl/container/inlined_vector.h>
+
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -61,9 +63,9 @@ struct OutcomeRecord {
     WallTime at{};              // when the attempt ended
     bool expired = false;       // failed because its lifetime is over
     Outcome outcome;
-    WallTime next_due{};                  // when at least one recipient is deferred; else zero
-    smtp::ReversePath sender;             // for the delivery log: the record tells its own story
-    std::vector<std::string> recipients;  // as text, one per result, by index
+    WallTime next_due{};                             // when at least one recipient is deferred; else zero
+    smtp::ReversePath sender;                        // for the delivery log: the record tells its own story
+    absl::InlinedVector<std::string, 1> recipients;  // as text, one per result, by index
     std::uint64_t size = 0;
     bool ends() const { return next_due == WallTime{}; }
 };
@@ -78,7 +80,7 @@ std::optional<PartRecord> decode_part(std::string_view payload);
 std::optional<OutcomeRecord> decode_outcome(std::string_view payload);
 
 // The deliveries of an accepted message: its recipients grouped by destination, in order of first appearance.
-std::vector<DeliveryFacts> deliveries_of(const AcceptRecord& record);
+std::vector<DeliveryFacts> deliveries_of(AcceptRecord record);
 // Lower-cased domain of a mailbox, or its address literal: names the destination.
 std::string destination_of(const smtp::Mailbox& mailbox);
 

@@ -146,10 +146,10 @@ Result<Survivor> survivor_of(RecordFetcher& fetcher, const Young& message) {
     }
     auto payload = fetcher.payload(message.accept);
     if (!payload) return std::unexpected(payload.error());
-    const auto record = decode_accept(*payload);
+    auto record = decode_accept(*payload);
     if (!record) return failure("a message in the journal cannot be decoded");
     out.parts.emplace_back(record->last_part);
-    auto facts = deliveries_of(*record);
+    auto facts = deliveries_of(*std::move(record));
     for (std::size_t i = 0; i < facts.size(); ++i) {
         const auto& young = message.deliveries[i];
         if (young.state == State::ended) continue;

@@ -204,10 +204,10 @@ runtime::Task<IoResult<Origin::Read>> Origin::read_whole(SegmentReader& reader, 
     }
     const auto payload = co_await reader.read(message.accept);
     if (!payload) co_return std::unexpected(payload.error());
-    const auto record = decode_accept(*payload);
+    auto record = decode_accept(*payload);
     if (!record || record->id != message.id) co_return std::unexpected(IoError::failed);
     out.parts.emplace_back(record->last_part);
-    out.deliveries = deliveries_of(*record);
+    out.deliveries = deliveries_of(*std::move(record));
     co_return out;
 }
 

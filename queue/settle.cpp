@@ -29,7 +29,7 @@ class Origin::OutcomeEntry final : public JournalRecord {
         record.at = origin.shard_.wall_now();
         record.expired = delivery->expired_;
         record.next_due = delivery->next_due_;
-        record.sender = facts.sender;
+        record.sender = std::move(facts.sender);  // nobody asks the delivery for it any more
         record.size = facts.size;
         for (const auto& recipient : facts.recipients) record.recipients.push_back(recipient.mailbox.text());
         record.outcome = std::move(delivery->outcome);
@@ -69,7 +69,7 @@ class Origin::OutcomeEntry final : public JournalRecord {
         std::vector<FailedRecipient> failed;
         for (const auto& result : record.outcome.results) {
             const auto& recipient = facts.recipients[result.recipient];
-            if (result.verdict != Verdict::failed || !wants_bounce(facts.sender, recipient)) continue;
+            if (result.verdict != Verdict::failed || !wants_bounce(record.sender, recipient)) continue;
             failed.push_back(
                 {recipient, record.outcome.reasons[result.reason], record.outcome.host, record.expired});
         }
@@ -80,7 +80,7 @@ class Origin::OutcomeEntry final : public JournalRecord {
         accept.stream = facts.stream;
         accept.bounce = true;
         accept.about = facts.id;
-        accept.envelope.recipients.push_back({facts.sender.mailbox(), smtp::Notify::never, std::nullopt});
+        accept.envelope.recipients.push_back({record.sender.mailbox(), smtp::Notify::never, std::nullopt});
         BounceFacts about;
         about.hostname = origin_.hostname_;
         about.queue_id = accept.id.text();
@@ -93,7 +93,7 @@ class Origin::OutcomeEntry final : public JournalRecord {
             about.original = delivery->body->bytes();
             about.original_complete = facts.parts == 1;
         }
-        auto body = make_bounce(facts.sender.mailbox(), about);
+        auto body = make_bounce(record.sender.mailbox(), about);
         if (!smtp::is_ascii(body)) {  // an ASCII bounce asks nothing of the servers on its way
             accept.envelope.body = smtp::Body::eight_bit_mime;
             accept.envelope.smtputf8 = facts.options.smtputf8;
@@ -146,9 +146,8 @@ void Origin::recorded(OutcomeEntry& entry_) {
     }
 
     Young* const message = young_.find(record.id);
-    const DestinationName name{record.stream, record.domain};
     if (message != nullptr && !message->retiring) {
-        auto* const young = delivery_of(*message, name);
+        auto* const young = delivery_of(*message, {record.stream, record.domain});
         ANGARIUM_ASSERT(young != nullptr);
         if (record.ends()) {
             young->state = State::ended;
@@ -169,6 +168,7 @@ void Origin::recorded(OutcomeEntry& entry_) {
     } else {
         // Old: the store changes now that the record is durable, and the owner lets go when it has.
         auto shared = std::make_shared<std::unique_ptr<Delivery>>(std::move(entry->delivery));
+        const DestinationName name{record.stream, record.domain};
         const bool deferred = !record.ends();
         const auto due = record.next_due;
         writer_.effect(std::move(entry->record), [this, shared, name, deferred, due] {
@@ -179,7 +179,8 @@ void Origin::recorded(OutcomeEntry& entry_) {
             quiet_.signal();
         });
     }
-    if (entry->bounce) accepted(*entry->bounce, entry->bounce_extent, {}, std::move(entry->bounce_body));
+    if (entry->bounce)
+        accepted(std::move(*entry->bounce), entry->bounce_extent, std::move(entry->bounce_body));
 }
 
 void Origin::acknowledge(std::unique_ptr<Delivery> delivery) {

@@ -45,25 +45,22 @@ void YoungTable::remove(Young& young) {
     byid_.erase(young.id);
 }
 
-OriginDestination& YoungTable::destination(const DestinationName& name, unsigned shards) {
-    auto& slot = destinations_[name];
-    if (!slot) {
-        slot = std::make_unique<OriginDestination>();
-        slot->name = name;
-        slot->owner = owner_of(name.domain, shards);
-    }
-    return *slot;
+OriginDestination& YoungTable::destination(const DestinationKey& key, unsigned shards) {
+    if (auto* const known = find_destination(key)) return *known;
+    auto made = std::make_unique<OriginDestination>();
+    made->name = key.name();
+    made->owner = owner_of(key.domain, shards);
+    return *destinations_.emplace(key.name(), std::move(made)).first->second;
 }
 
-OriginDestination* YoungTable::find_destination(const DestinationName& name) {
-    const auto found = destinations_.find(name);
+OriginDestination* YoungTable::find_destination(const DestinationKey& key) {
+    const auto found = destinations_.find(key);
     return found == destinations_.end() ? nullptr : found->second.get();
 }
 
 void YoungTable::release(OriginDestination& destination) {
     if (destination.users != 0) return;
-    const auto name = destination.name;
-    destinations_.erase(name);
+    destinations_.erase(destinations_.find(destination.name));
 }
 
 void catch_up(DeliveryFacts& facts, const YoungDelivery& young) {

@@ -10,6 +10,7 @@
 #pragma once
 
 #include <absl/container/flat_hash_map.h>
+#include <absl/container/inlined_vector.h>
 
 #include <cstdint>
 #include <deque>
@@ -52,7 +53,7 @@ struct Young {
     Lsn first = 0;  // of its first part, or of the accept: retire counts from here
     Extent accept;
     std::vector<Extent> parts;  // all but the last
-    std::vector<YoungDelivery> deliveries;
+    absl::InlinedVector<YoungDelivery, 1> deliveries;
     std::uint32_t open = 0;     // deliveries that have not ended
     bool retiring = false;      // its batch is on the way to the store: counts as old, can still be read
     Young* previous = nullptr;  // in order of `first`
@@ -77,8 +78,8 @@ class YoungTable {
     void advance_cursor() { cursor_ = cursor_->next; }
     std::size_t size() const { return byid_.size(); }
 
-    OriginDestination& destination(const DestinationName& name, unsigned shards);
-    OriginDestination* find_destination(const DestinationName& name);
+    OriginDestination& destination(const DestinationKey& key, unsigned shards);
+    OriginDestination* find_destination(const DestinationKey& key);
     // Forgets it when nothing refers to it.
     void release(OriginDestination& destination);
     template <class F>
@@ -88,7 +89,7 @@ class YoungTable {
 
   private:
     absl::flat_hash_map<MessageId, std::unique_ptr<Young>> byid_;
-    absl::flat_hash_map<DestinationName, std::unique_ptr<OriginDestination>> destinations_;
+    DestinationMap<std::unique_ptr<OriginDestination>> destinations_;
     Young* oldest_ = nullptr;
     Young* newest_ = nullptr;
     Young* cursor_ = nullptr;

@@ -105,6 +105,7 @@ class ClientSession {
     void count_bytes();
 
     // The ways of a transaction.
+    bool admits(Content& content);
     runtime::Task<void> admit(Content& content);
     void append_reset();
     void begin_envelope();

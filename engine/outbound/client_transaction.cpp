@@ -19,7 +19,7 @@ Task<void> ClientSession::transact(Attempt& attempt, Content& content) {
     // and we would send it again.
     const bool small = content.parts() == 1 && content.first->bytes().size() <= options_.inline_chunk;
     if (pipelining && chunking && small && !needs_reset_) {
-        co_await admit(content);
+        if (!admits(content)) co_await admit(content);
         if (usable_) co_await in_one_flight(content.first);
     } else {
         if (pipelining && chunking)
@@ -28,7 +28,7 @@ Task<void> ClientSession::transact(Attempt& attempt, Content& content) {
             co_await in_one_flight(nullptr);
         else
             co_await one_by_one(!chunking);
-        if (usable_ && transaction.wants_content()) co_await admit(content);
+        if (usable_ && transaction.wants_content() && !admits(content)) co_await admit(content);
         if (usable_ && chunking && transaction.wants_content()) co_await send_chunks(content);
         if (usable_ && transaction.data_open()) co_await send_data(content);
     }
@@ -36,11 +36,15 @@ Task<void> ClientSession::transact(Attempt& attempt, Content& content) {
     transaction_ = nullptr;
 }
 
-// From here on the peer may take the message. That begins only while few enough are in doubt.
+// From here on the peer may take the message. That begins only while few enough are in doubt. False: admit() waits for it.
+bool ClientSession::admits(Content& content) {
+    if (content.in_doubt == nullptr) return true;
+    if (!content.admitted) content.admitted = usable_ && content.in_doubt->enter();
+    return content.admitted;
+}
+
 Task<void> ClientSession::admit(Content& content) {
-    if (content.in_doubt == nullptr || content.admitted) co_return;
-    while (usable_ && !content.in_doubt->enter()) co_await content.in_doubt->wait();
-    content.admitted = usable_;
+    while (usable_ && !admits(content)) co_await content.in_doubt->wait();
     if (!usable_) content.in_doubt->wake_next();
 }
 
