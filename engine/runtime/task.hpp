@@ -16,6 +16,7 @@
 #include <utility>
 
 #include "engine/base/assert.hpp"
+#include "engine/runtime/frames.hpp"
 #include "engine/runtime/ready.hpp"
 
 namespace angarium::runtime {
@@ -25,7 +26,7 @@ ReadyList& current_ready_list();
 
 namespace detail {
 
-struct PromiseBase {
+struct PromiseBase : FrameMemory {
     std::coroutine_handle<> continuation;
     void (*detached_done)(void*) = nullptr;  // set by a Gate: the frame frees itself, then this runs
     void* detached_owner = nullptr;
