@@ -1,5 +1,7 @@
 #include "engine/base/ids.hpp"
 
+#include <bit>
+
 #include "engine/base/assert.hpp"
 
 namespace angarium {
@@ -32,15 +34,19 @@ std::string MessageId::text() const {
 }
 
 void MessageId::put_text(char* to) const {
-    // 128 bits in 26 digits of 5: the first digit carries the top three bits. By words of 60 bits, twelve digits each.
-    constexpr unsigned digits = 12, bits = 5 * digits;
-    unsigned __int128 value = 0;
-    for (const auto byte : bytes_) value = value << 8 | byte;
-    for (std::size_t end = text_size; end > 0; value >>= bits) {
-        auto word = static_cast<std::uint64_t>(value);
-        const std::size_t begin = end > digits ? end - digits : 0;
-        for (; end > begin; word >>= 5) to[--end] = alphabet[static_cast<unsigned>(word & 31)];
-    }
+    // 128 bits in 26 digits of 5, from the last: twice twelve in words of 60 bits, then the top eight bits.
+    const auto word_at = [this](std::size_t at) {
+        std::uint64_t word;
+        std::memcpy(&word, bytes_.data() + at, sizeof word);
+        return std::endian::native == std::endian::big ? word : __builtin_bswap64(word);
+    };
+    const auto put = [](char* begin, unsigned digits, std::uint64_t word) {
+        for (char* at = begin + digits; at != begin; word >>= 5) *--at = alphabet[word & 31];
+    };
+    const auto high = word_at(0), low = word_at(8);
+    put(to + 14, 12, low);
+    put(to + 2, 12, low >> 60 | high << 4);
+    put(to, 2, high >> 56);
 }
 
 std::optional<MessageId> MessageId::parse(std::string_view text) {
