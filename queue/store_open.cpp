@@ -21,7 +21,7 @@
 namespace angarium::queue {
 namespace {
 
-constexpr std::size_t min_blob_size = 8 * 1024;           // bytes; smaller bodies stay in the tree
+constexpr std::size_t min_blob_size = 1024;  // bytes; smaller bodies stay in the tree, larger ones are written once
 constexpr std::size_t blob_file_size = 64 * 1024 * 1024;  // a file goes when all in it is gone
 constexpr int max_open_files = 512;  // table and blob readers; each may hold a few 100 KiB
 constexpr std::size_t largest_memtable = 64 * 1024 * 1024;
@@ -96,9 +96,9 @@ rocksdb::ColumnFamilyOptions family_options(Family family, const StoreOptions& o
         made.enable_blob_files = true;
         made.min_blob_size = min_blob_size;
         made.blob_file_size = blob_file_size;
-        made.enable_blob_garbage_collection = true;
-        made.blob_garbage_collection_age_cutoff = 1.0;
-        made.blob_garbage_collection_force_threshold = 0.5;
+        // A compaction that collected garbage as well would write every body again that it meets: twice the bytes for a
+        // growing backlog. The reclaimer does it, when more has been removed than is left.
+        made.enable_blob_garbage_collection = false;
         made.blob_compaction_readahead_size = 2 << 20;
     }
     return made;
