@@ -13,17 +13,6 @@ using metrics::Count;
 using metrics::Level;
 using metrics::Spread;
 
-namespace {
-
-// The least time from one group's begin to the next one's while messages come in company. A group costs 15 to 20 µs of CPU
-// whatever it carries (two requests to the device, a kernel worker's switches), so this bounds them to some 3 % of a core;
-// half a millisecond more is nothing to a client, and disks whose sync takes longer never notice.
-constexpr Duration group_pace = 300us;
-// ... unless so much waits already.
-constexpr std::uint64_t enough_bytes = 128u << 10;
-
-}  // namespace
-
 // Makes one more segment file on a worker.
 class Journal::Making final : public runtime::Job {
   public:
@@ -71,7 +60,6 @@ Journal::Journal(const JournalOptions& options, const JournalEnd& end, runtime::
       next_(end.next),
       number_(end.number),
       previous_(end.previous),
-      pace_([](void* self) { static_cast<Journal*>(self)->work_.signal(); }, this),
       buffer_(static_cast<std::byte*>(std::aligned_alloc(group_alignment, max_group_bytes)),
               [](std::byte* p) { std::free(p); }) {
     ANGARIUM_ASSERT(buffer_ != nullptr);
@@ -111,31 +99,13 @@ void Journal::append(JournalRecord& record, Precedence precedence) {
     }
     (precedence == Precedence::settle ? settles_ : accepts_).push(record);
     if (precedence == Precedence::accept) waiting_bytes_ += record.bytes();
-    wake_when_due();
-}
-
-bool Journal::due() const {
-    if (closing_ || waiting_bytes_ >= enough_bytes) return true;
-    if (accepts_.first != nullptr && taken_accepts_ < 2) return true;
-    return runtime::Shard::current().now() >= began_ + group_pace;
-}
-
-void Journal::wake_when_due() {
-    if (due())
-        work_.signal();
-    else if (!pace_.armed())
-        pace_.arm(runtime::Shard::current().timers(), began_ + group_pace);
+    work_.signal();
 }
 
 runtime::Task<void> Journal::run() {
     while (true) {
         if (settles_.first == nullptr && accepts_.first == nullptr) {
             if (closing_) co_return;
-            co_await work_.wait();
-            continue;
-        }
-        if (!due()) {
-            wake_when_due();
             co_await work_.wait();
             continue;
         }
@@ -153,7 +123,7 @@ runtime::Task<void> Journal::run() {
         const std::size_t bytes = group.finish(header);
         auto& segment = segment_of(next_);
         auto& shard = runtime::Shard::current();
-        began_ = shard.now();
+        const auto started = shard.now();
         auto written = co_await segment.file->write(next_ % options_.segment_bytes, {buffer_.get(), bytes},
                                                     runtime::Durability::synced);
         if (!written) {
@@ -165,7 +135,7 @@ runtime::Task<void> Journal::run() {
         sheet_.add(Count::journal_records, group.records());
         sheet_.add(Count::journal_bytes, bytes);
         sheet_.observe(Spread::group_records, std::uint64_t{group.records()});
-        sheet_.observe(Spread::sync_time, shard.now() - began_);
+        sheet_.observe(Spread::sync_time, shard.now() - started);
         next_ += bytes;
         ++number_;
         previous_ = group.checksum();
@@ -175,7 +145,6 @@ runtime::Task<void> Journal::run() {
 
 JournalRecord* Journal::fill(GroupWriter& group) {
     List taken;
-    taken_accepts_ = 0;
     const auto room =
         std::min<std::size_t>(max_group_bytes, options_.segment_bytes - next_ % options_.segment_bytes);
     const auto takes = [&](const List& list) {
@@ -186,10 +155,7 @@ JournalRecord* Journal::fill(GroupWriter& group) {
     for (List* list : {&settles_, &accepts_}) {
         while (takes(*list)) {
             JournalRecord* const record = list->pop();
-            if (list == &accepts_) {
-                waiting_bytes_ -= record->bytes();
-                ++taken_accepts_;
-            }
+            if (list == &accepts_) waiting_bytes_ -= record->bytes();
             record->write(group);
             taken.push(*record);
         }

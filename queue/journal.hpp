@@ -1,10 +1,8 @@
 // A shard's journal: its write-ahead log, written and synced through the shard's ring, no thread of its own.
 //
-// Records gather while a group is in flight; when it is durable, the next group takes all that has gathered. A lone message
-// never waits for company. But where the last group carried several messages, the next one begins no sooner than
-// `group_pace` after it began: on a fast disk that makes groups of many instead of two or three, and the CPU that a group
-// costs is shared by all. Outcomes alone, for which nobody waits, always keep that pace. Settles go first in every group, to
-// keep the time short in which a crash would deliver twice. Groups become durable in order, one in flight.
+// Records gather while a group is in flight; when it is durable, the next group takes all that has gathered. So a lone
+// record never waits for company, and under load one sync carries many. Settles go first in every group, to keep the time
+// short in which a crash would deliver twice. Groups become durable in order, one in flight.
 //
 // A failed write or sync leaves the outcome unknown: the journal is dead from then on, every record in flight and every later
 // one hears failed(). Owning thread: the shard's.
@@ -23,7 +21,6 @@
 #include "engine/runtime/event.hpp"
 #include "engine/runtime/file.hpp"
 #include "engine/runtime/shard.hpp"
-#include "engine/runtime/timer.hpp"
 #include "engine/runtime/workers.hpp"
 #include "metrics/sheet.hpp"
 #include "queue/journal_format.hpp"
@@ -125,8 +122,6 @@ class Journal {
             runtime::Workers& makers, metrics::Sheet& sheet);
     Result<void> start(const JournalEnd& end);
     runtime::Task<void> run();
-    bool due() const;  // the next group may begin: enough has gathered, or long enough
-    void wake_when_due();
     bool make_room();                         // the next group has a place; false: wait for a segment
     JournalRecord* fill(GroupWriter& group);  // moves records into the group; returns them as a list
     void fail(IoError error);
@@ -160,9 +155,6 @@ class Journal {
     std::uint64_t number_ = 1, previous_ = 0;
     List settles_, accepts_;
     std::uint64_t waiting_bytes_ = 0;  // of accepts_
-    unsigned taken_accepts_ = 0;       // by the last group
-    MonoTime began_{};                 // the last group
-    runtime::Timer pace_;
     std::unique_ptr<std::byte[], void (*)(std::byte*)> buffer_;
     runtime::Event work_, room_;
     bool failed_ = false, closing_ = false;

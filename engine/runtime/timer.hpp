@@ -41,7 +41,7 @@ class Timer {
 
 class TimerWheel {
   public:
-    static constexpr Duration tick = 100us;
+    static constexpr Duration tick = 1ms;
 
     explicit TimerWheel(MonoTime now);
     TimerWheel(const TimerWheel&) = delete;
@@ -56,7 +56,7 @@ class TimerWheel {
 
   private:
     friend class Timer;
-    // Seven levels of 64 slots: 100 µs resolution, 2^42 ticks (13 years) range. A timer hangs at the level of the highest
+    // Seven levels of 64 slots: 1 ms resolution, 2^42 ms (139 years) range. A timer hangs at the level of the highest
     // digit (base 64) in which its tick differs from now, so every slot in use lies ahead of now's own digit: the
     // lowest set bit of the lowest occupied level is what comes next, and nothing wraps.
     static constexpr unsigned levels = 7, bits = 6, slots = 1u << bits;
