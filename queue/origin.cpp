@@ -27,7 +27,8 @@ Origin::Origin(OriginParts parts, YoungTable young)
       hostname_(std::move(parts.hostname)),
       young_(std::move(young)),
       alarm_([](void* origin) { static_cast<Origin*>(origin)->ring(); }, this),
-      slow_look_([](void* origin) { static_cast<Origin*>(origin)->slowed_.wake_all(); }, this) {
+      slow_look_([](void* origin) { static_cast<Origin*>(origin)->slowed_.wake_all(); }, this),
+      age_look_([](void* origin) { static_cast<Origin*>(origin)->retire_work_.signal(); }, this) {
     journal_.on_segment = [this] {
         publish_room();
         retire_work_.signal();

@@ -27,7 +27,10 @@ class IncomingMessage;
 class QueueSet;
 
 struct OriginLimits {
-    std::size_t young_messages = 500'000;      // entries of the young table: some 250 bytes each
+    std::size_t young_messages = 500'000;  // entries of the young table: some 250 bytes each
+    // What is younger may still be on its way out; what is older waits for something, and the store is where it waits best:
+    // moved before the journal is full, it leaves room for the next burst.
+    Duration settled_age = 30s;
     std::uint64_t settle_reserve = 16u << 20;  // journal bytes that only settles may use
     std::uint64_t slow_below =
         64u << 20;  // with less free, a 250 waits for retire: intake slows to the store's pace
@@ -153,6 +156,7 @@ class Origin final : public Intake {
     WaitList slowed_;  // commits that wait for journal room
     runtime::Timer slow_look_;
     runtime::Event retire_work_;
+    runtime::Timer age_look_;  // when the oldest survivor is old
     bool stopping_ = false, closing_ = false;
     std::size_t recording_ = 0;  // outcomes on the way into the journal or the store
     runtime::Event quiet_;

@@ -197,6 +197,7 @@ Result<void> QueueSet::start(runtime::Shard& shard) {
     const auto& bodies = bodies_[number];
     OriginLimits limits;
     limits.young_messages = options_.young_messages / shards_;
+    limits.settled_age = options_.settled_age;
     limits.settle_reserve = std::min<std::uint64_t>(16u << 20, segment_bytes() / 2);
     limits.slow_below = limits.settle_reserve + segment_bytes();
     queue->origin_ =

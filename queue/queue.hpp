@@ -39,6 +39,7 @@ struct QueueOptions {
     RetryOptions retry;
     WindowLimits window;
     std::size_t young_messages = 1'000'000;  // all shards together
+    Duration settled_age = 30s;              // older mail moves into the store though the journal has room
     bool repair_journal = false;             // go on behind damaged groups
     std::function<void(std::string)> alarm;  // something that an operator must see; any thread
 };

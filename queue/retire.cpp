@@ -70,7 +70,7 @@ class Origin::SegmentReader {
     std::uint64_t length_ = 0;
 };
 
-// When the journal or the table nears its size; or at once, when nothing in the oldest segment survives: then it costs nothing but a flush, the
+// When the journal or the table nears its size, or what survives is old; or at once, when nothing in the oldest segment survives: then it costs nothing but a flush, the
 // same few segments are written over and over, and a start has little to read.
 bool Origin::should_retire() {
     const Lsn end = journal_.oldest() + journal_.segment_bytes();
@@ -81,7 +81,12 @@ bool Origin::should_retire() {
     const bool open_parts = std::any_of(large_.begin(), large_.end(), [end](IncomingMessage* message) {
         return first_lsn({end, 0}, message->parts()) < end;
     });
-    return !open_parts && (young_.oldest() == nullptr || young_.oldest()->first >= end);
+    const Young* const oldest = young_.oldest();
+    if (oldest == nullptr || oldest->first >= end) return !open_parts;
+    const auto old_at = oldest->id.accepted_at() + limits_.settled_age;
+    if (shard_.wall_now() >= old_at) return true;
+    if (!age_look_.armed()) age_look_.arm(shard_.timers(), shard_.now() + (old_at - shard_.wall_now()));
+    return false;
 }
 
 runtime::Task<void> Origin::retire() {

@@ -21,7 +21,8 @@
 namespace angarium::queue {
 namespace {
 
-constexpr std::size_t min_blob_size = 1024;  // bytes; smaller bodies stay in the tree, larger ones are written once
+constexpr std::size_t min_blob_size =
+    1024;  // bytes; smaller bodies stay in the tree, larger ones are written once
 constexpr std::size_t blob_file_size = 64 * 1024 * 1024;  // a file goes when all in it is gone
 constexpr int max_open_files = 512;  // table and blob readers; each may hold a few 100 KiB
 constexpr std::size_t largest_memtable = 64 * 1024 * 1024;
@@ -82,6 +83,10 @@ rocksdb::ColumnFamilyOptions family_options(Family family, const StoreOptions& o
     rocksdb::ColumnFamilyOptions made;
     made.write_buffer_size = memtable_size(family, options.memory);
     made.max_write_buffer_number = 4;
+    // Every retired segment is a small flush: merged only when there are many, else the lower level is written over and over.
+    made.level0_file_num_compaction_trigger = 12;
+    made.level0_slowdown_writes_trigger = 36;
+    made.level0_stop_writes_trigger = 60;
     made.level_compaction_dynamic_level_bytes = true;
     made.target_file_size_base = 16 << 20;
     made.compression = rocksdb::kNoCompression;

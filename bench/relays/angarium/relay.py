@@ -14,6 +14,7 @@ class Relay(relays.Relay):
     messages = {"4KiB": 120_000, "32KiB": 60_000}
     repeated = True
     clean_end = True
+    shards = 1
     further = ""  # tables that a measurement of something else adds to the published configuration
 
     def missing(self) -> str:
@@ -25,5 +26,5 @@ class Relay(relays.Relay):
     def prepare(self, place: relays.Place) -> relays.Command:
         config = self.fill("angarium.toml.in", place.folder / "angarium.toml", folder=place.folder, listen="%s:%d" % place.listen,
                            route=SMARTHOST.format(*place.next_hop) if place.mode == relays.SMARTHOST else "",
-                           further=self.further)
+                           shards=self.shards, further=self.further)
         return relays.Command([PROGRAM, "serve", "--config", config])

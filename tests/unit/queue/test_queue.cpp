@@ -87,6 +87,24 @@ TEST(QueueEnds, AFullTableIsRetired) {
     EXPECT_GT(start.total(metrics::Count::messages_retired), 0u);
 }
 
+// A journal with much room keeps young mail to itself and hands old mail on.
+TEST(QueueEnds, OldMailIsRetiredThoughThereIsRoom) {
+    for (const bool old : {false, true}) {
+        TestPlace place;
+        Judge judge;
+        Scenario scenario;
+        scenario.seed = 70;
+        scenario.messages = 90;
+        scenario.journal = 256u << 20;
+        scenario.settled_age = old ? 0s : 1h;
+        scenario.patience = 2s;
+        Start start(place.path(), scenario, judge);
+        start.go();
+        EXPECT_EQ(start.total(metrics::Count::messages_retired) > 0, old);
+        EXPECT_GT(start.total(metrics::Count::journal_bytes), 8u << 20) << "no segment was filled";
+    }
+}
+
 // Many clients commit at once whenever there is room, while the parts of a slow message must be moved out of retire's way.
 TEST(QueueEnds, AFullJournalGoesOn) {
     TestPlace place;

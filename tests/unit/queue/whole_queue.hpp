@@ -225,6 +225,8 @@ struct Scenario {
     Duration lifetime = 1h;
     std::size_t window = 16, in_all = 48;
     std::size_t young = 1'000'000;
+    std::uint64_t journal = 32u << 20;  // of each shard
+    Duration settled_age = 30s;
     std::size_t longest = 700'000;  // bytes of the largest bodies
     unsigned clients = 8;           // on each shard
     std::size_t body_memory = 4u << 20;
@@ -275,7 +277,7 @@ class Start {
         options.path = path;
         options.log_directory = path + "/log";
         options.hostname = "relay.test";
-        options.journal_bytes = shards * (32u << 20);
+        options.journal_bytes = shards * scenario.journal;
         options.segment_bytes = 8u << 20;
         options.body_memory = scenario.body_memory;
         options.retry = {20ms, 1.5, 100ms, 0.2, scenario.lifetime};
@@ -283,6 +285,7 @@ class Start {
         options.window.probe = 2;
         options.window.in_all = shards * scenario.in_all;
         options.young_messages = scenario.young;
+        options.settled_age = scenario.settled_age;
         options.alarm = [this](std::string text) {
             if (scenario_.exit_on_alarm == 0) ADD_FAILURE() << text;
             alarmed_ = true;
