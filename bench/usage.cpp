@@ -2,6 +2,10 @@
 
 #include <sys/resource.h>
 
+#include <cstdlib>
+#include <fstream>
+#include <string>
+
 namespace angarium::bench {
 namespace {
 
@@ -22,6 +26,12 @@ CpuTime CpuTime::now() {
     return {seconds(own.ru_utime), seconds(own.ru_stime)};
 }
 
-std::uint64_t peak_resident_bytes() { return static_cast<std::uint64_t>(usage().ru_maxrss) * 1024; }
+std::uint64_t peak_resident_bytes() {
+    // Not ru_maxrss: that still knows the size of whoever started us.
+    std::ifstream status("/proc/self/status");
+    for (std::string line; std::getline(status, line);)
+        if (line.starts_with("VmHWM:")) return std::strtoull(line.c_str() + 6, nullptr, 10) * 1024;
+    return 0;
+}
 
 }  // namespace angarium::bench

@@ -26,5 +26,6 @@ class Relay(relays.Relay):
     def prepare(self, place: relays.Place) -> relays.Command:
         config = self.fill("angarium.toml.in", place.folder / "angarium.toml", folder=place.folder, listen="%s:%d" % place.listen,
                            route=SMARTHOST.format(*place.next_hop) if place.mode == relays.SMARTHOST else "",
-                           shards=self.shards, further=self.further)
+                           further=self.further)
+        config.write_text(config.read_text().replace("shards = 1 ", f"shards = {self.shards} "))
         return relays.Command([PROGRAM, "serve", "--config", config])
