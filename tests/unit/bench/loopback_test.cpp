@@ -72,8 +72,10 @@ TEST(Loopback, EveryMessageArrivesOnce) {
             const auto outcome = run(send, sink);
             expect_exactly_once(outcome, 500, 500);
             EXPECT_TRUE(outcome.got.clean());
-            EXPECT_EQ(outcome.got.connections, 10u);
-            EXPECT_EQ(outcome.got.most_open, 10u);
+            // One a session, kept; all may be over before the last sessions have opened theirs.
+            EXPECT_EQ(outcome.got.connections, outcome.sent.connections);
+            EXPECT_LE(outcome.got.connections, 10u);
+            EXPECT_EQ(outcome.got.most_open, outcome.got.connections);
             EXPECT_EQ(outcome.got.bytes, 500u * 2000);
             EXPECT_EQ(outcome.sent.bytes, 500u * 2000);
             EXPECT_TRUE(outcome.sent.errors.all().empty());
