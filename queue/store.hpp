@@ -2,7 +2,7 @@
 // to start-up). Any thread may read; changes of one shard are applied in the order of issue by one worker.
 //
 // Column families (keys are byte-ordered; names end with a zero byte, which they cannot contain):
-//   body      MessageId, part (4 bytes, big-endian)                     → bytes (BlobDB from 8 KiB)
+//   body      MessageId, part (4 bytes, big-endian)                     → bytes (BlobDB from 1 KiB)
 //   ready     stream 0 domain 0 lane MessageId                          → delivery
 //   deferred  stream 0 domain 0 lane due (8, big-endian) MessageId      → delivery
 //   pending   MessageId stream 0 domain                                 → empty; only for several destinations
