@@ -4,7 +4,6 @@
 #include <iterator>
 #include <utility>
 
-#include <absl/strings/escaping.h>
 #include <fmt/compile.h>
 #include <fmt/core.h>
 
@@ -51,8 +50,6 @@ Phase ClientDialogue::phase() const {
         case Stage::tls:
             return Phase::tls;
         case Stage::auth:
-        case Stage::auth_user:
-        case Stage::auth_secret:
             return Phase::auth;
         case Stage::idle:
         case Stage::mail:
@@ -199,8 +196,6 @@ void ClientDialogue::on_reply(const smtp::Reply& reply) {
         case Stage::starttls:
             return on_starttls(reply);
         case Stage::auth:
-        case Stage::auth_user:
-        case Stage::auth_secret:
             return on_auth(reply);
         case Stage::reset:
             stage_ = Stage::idle;
@@ -273,30 +268,32 @@ void ClientDialogue::on_hello(const smtp::Reply& reply) {
     }
 }
 
-// RFC 4954 section 4, with PLAIN's initial response (RFC 4616). LOGIN never got an RFC; it asks twice.
 void ClientDialogue::authenticate(smtp::AuthMechanisms offered) {
-    if (contains(offered, smtp::AuthMechanisms::plain)) {
-        std::string response(1, '\0');
-        response.append(options_.auth->user).append(1, '\0').append(options_.auth->password);
-        say("AUTH PLAIN ");
-        commands_.append(absl::Base64Escape(response)).append("\r\n");
-        stage_ = Stage::auth;
-    } else if (contains(offered, smtp::AuthMechanisms::login)) {
-        say("AUTH LOGIN\r\n");
-        stage_ = Stage::auth_user;
-    } else {
-        give_up("the server offers neither AUTH PLAIN nor AUTH LOGIN; many do so only after TLS");
-    }
+    auto mechanism = sasl::best(offered);
+    if (const auto wanted = options_.mechanism)
+        mechanism = smtp::contains(offered, sasl::flag(*wanted)) ? wanted : std::nullopt;
+    if (!mechanism)
+        return give_up(fmt::format(
+            "the server does not offer AUTH {}; many offer AUTH only after TLS",
+            options_.mechanism ? sasl::name(*options_.mechanism) : "PLAIN, LOGIN or SCRAM-SHA-256"));
+    login_.emplace(*mechanism, *options_.auth, scram_keys_);
+    say(login_->command());
+    stage_ = Stage::auth;
 }
 
 void ClientDialogue::on_auth(const smtp::Reply& reply) {
-    if (reply.intermediate() && stage_ != Stage::auth) {
-        const bool user = stage_ == Stage::auth_user;
-        say(absl::Base64Escape(user ? options_.auth->user : options_.auth->password));
-        commands_ += "\r\n";
-        stage_ = user ? Stage::auth_secret : Stage::auth;
-    } else if (stage_ == Stage::auth && reply.positive()) {
+    if (reply.intermediate()) {
+        const auto response = login_->answer(reply.text);
+        if (!response) return give_up(response.error().text + ": " + reply.one_line());
+        return say(*response);
+    }
+    scram_keys_ = login_->keys();
+    const bool complete = login_->complete();
+    login_.reset();
+    if (reply.positive() && complete) {
         stage_ = Stage::idle;
+    } else if (reply.positive()) {
+        give_up("the server took the login without proving that it knows the password");
     } else if (reply.transient()) {
         stage_ = Stage::over;
     } else {

@@ -4,10 +4,13 @@
 // One transaction: begin(); then, while it is under way, write flight() when there is one, else read and feed(). In
 // lockstep a flight is one command; with PIPELINING it is MAIL, all RCPT and DATA (RFC 2920), with CHUNKING too (RFC
 // 3030) the whole transaction. A transaction that fails before its content is ended with RSET where the server may still
-// hold it open. With credentials a connection begins with AUTH (RFC 4954): PLAIN, or LOGIN where that is all that is offered.
+// hold it open. With credentials a connection begins with AUTH (RFC 4954), by the mechanism that was asked for or the best that
+// is offered; SCRAM hashes the password within feed(), once a session.
 #pragma once
 
 #include <cstdint>
+#include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -17,6 +20,7 @@
 #include "bench/message.hpp"
 #include "bench/send.hpp"
 #include "bench/send_errors.hpp"
+#include "engine/sasl/client.hpp"
 #include "engine/smtp/extensions.hpp"
 #include "engine/smtp/reply.hpp"
 
@@ -72,11 +76,9 @@ class ClientDialogue {
         greeting,
         ehlo,
         helo,
-        starttls,     // the reply to it
-        tls,          // the handshake: no reply is awaited
-        auth,         // the reply to AUTH PLAIN, or the end of AUTH LOGIN
-        auth_user,    // AUTH LOGIN: the 334 that asks for the name
-        auth_secret,  // ... for the password
+        starttls,  // the reply to it
+        tls,       // the handshake: no reply is awaited
+        auth,      // the reply to AUTH or to one of its responses
         idle,
         mail,
         rcpt,
@@ -120,6 +122,8 @@ class ClientDialogue {
     bool size_ = false, eight_bit_ = false;       // offered
     bool secure_ = false;                         // TLS has begun
     std::string hopeless_;
+    std::optional<sasl::Client> login_;
+    std::shared_ptr<const sasl::ScramKeys> scram_keys_;  // of the last login
 
     std::string commands_;
     std::vector<std::string_view> pieces_;

@@ -76,10 +76,13 @@ CLI::Option* add_endpoint(CLI::App& app, const std::string& name, std::function<
 }
 
 // "USER:PASSWORD"; nothing of it is repeated in the error.
-Credentials credentials_of(const std::string& text) {
+sasl::Credentials credentials_of(const std::string& text) {
     const auto colon = text.find(':');
     if (colon == 0 || colon == std::string::npos) throw CLI::ValidationError("credentials are USER:PASSWORD");
-    return {text.substr(0, colon), text.substr(colon + 1)};
+    sasl::Credentials credentials{text.substr(0, colon), text.substr(colon + 1)};
+    if (!sasl::is_name(credentials.user) || !sasl::is_password(credentials.password))
+        throw CLI::ValidationError("credentials are UTF-8 without control characters, a name and a password");
+    return credentials;
 }
 
 // The first line of a file.
@@ -153,11 +156,20 @@ void add_send(CLI::App& parent, const Choose& choose) {
     app.add_option("--helo", o->hello, "the name in EHLO")->capture_default_str();
     auto* auth = app.add_option_function<std::string>(
         "--auth", [o](const std::string& text) { o->auth = credentials_of(text); },
-        "USER:PASSWORD for AUTH PLAIN or LOGIN");
+        "USER:PASSWORD: every connection logs in; with --messages-per-session 1 that measures logins");
     app.add_option_function<std::string>(
            "--auth-file", [o](const std::string& path) { o->auth = credentials_of(first_line_of(path)); },
            "a file whose first line is that, so that no process list shows it")
         ->excludes(auth);
+    app.add_option_function<std::string>(
+        "--auth-mechanism",
+        [o](const std::string& text) {
+            o->mechanism = sasl::parse_mechanism(text);
+            if (!o->mechanism)
+                throw CLI::ValidationError("--auth-mechanism",
+                                           "is PLAIN, LOGIN or SCRAM-SHA-256, not '" + text + "'");
+        },
+        "PLAIN, LOGIN or SCRAM-SHA-256, instead of the best that is offered");
     auto* tls = add_tls(app, o->tls,
                         "starttls (after EHLO) or implicit (before the greeting); the certificate is not "
                         "judged without --ca");
@@ -221,6 +233,9 @@ void add_sink(CLI::App& parent, const Choose& choose) {
             ->needs(tls);
     auto* key = app.add_option("--key", o->key, "a PEM file with its private key")->needs(certificate);
     certificate->needs(key);
+    app.add_flag_callback(
+           "--no-tls-resumption", [o] { o->tls_resume = false; }, "every handshake is a full one")
+        ->needs(tls);
     add_size(app, "--bandwidth", o->bandwidth,
              "bytes a second that each connection is read at, as in 100KiB");
     app.add_option(

@@ -123,7 +123,8 @@ Sections answer(const Zone& zone, const DnsQuery& query, Outcome outcome, Octets
             });
             sections.answers = 1;
         }
-    } else if (const auto host = numbered_label(query.name(), "mx", suffix); host && *host < zone.mx_hosts) {
+    } else if (const auto host = numbered_label(query.name(), "mx", suffix);
+               host && *host < std::max<std::size_t>(zone.mx_hosts, zone.addresses.size())) {
         sections = zone.addresses.empty() ? Sections{} : answer_address(zone, query, *host, out);
     } else if (equal_ignoring_case(query.name(), suffix)) {
         sections = {};

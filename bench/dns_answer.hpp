@@ -1,7 +1,8 @@
 // A tiny authoritative DNS server for the generated domains, as pure functions: query in, response out (RFC 1035).
 //
 //   dNNN.<suffix>   MX 10 mx<NNN mod hosts>.<suffix>
-//   mxK.<suffix>    A or AAAA: one of the addresses, K mod their number
+//   mxK.<suffix>    A or AAAA: one of the addresses, K mod their number; also of those beyond the exchangers, which take mail
+//                   for their own names (implicit MX)
 //   <suffix>        SOA
 //   anything else   NXDOMAIN, with the SOA for negative caching
 //

@@ -14,12 +14,9 @@
 #include "bench/tls.hpp"
 #include "engine/base/endpoint.hpp"
 #include "engine/base/time.hpp"
+#include "engine/sasl/mechanism.hpp"
 
 namespace angarium::bench {
-
-struct Credentials {
-    std::string user, password;
-};
 
 struct SendOptions {
     Endpoint to;
@@ -38,7 +35,8 @@ struct SendOptions {
     std::string from = "a@sender.test";
     std::vector<std::string> addresses;         // every message's recipients, instead of generated ones
     std::string hello = "bench.angarium.test";  // the name in EHLO
-    std::optional<Credentials> auth;            // AUTH PLAIN, or LOGIN where that is all there is
+    std::optional<sasl::Credentials> auth;      // every connection logs in
+    std::optional<sasl::Mechanism> mechanism;   // nothing: the best that is offered
     TlsMode tls = TlsMode::none;
     std::string tls_name;  // asked for by SNI, and compared with the certificate; a name or an address
     std::string ca;  // a PEM file of authorities that must have signed the certificate; empty: any will do

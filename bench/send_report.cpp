@@ -28,6 +28,12 @@ Cost cost_of(const SendSummary& summary) {
     return {summary.messages, summary.cpu, summary.ring, summary.peak_memory};
 }
 
+// Of sessions that end after some messages; of kept ones it says little.
+double logins_rate(const SendOptions& o, const SendSummary& s) {
+    if (o.messages_per_session == 0) return ratio(static_cast<double>(s.connections), s.seconds);
+    return ratio(static_cast<double>(s.measured), s.seconds) / static_cast<double>(o.messages_per_session);
+}
+
 }  // namespace
 
 std::string send_text(const SendOptions& o, const SendSummary& s) {
@@ -55,6 +61,7 @@ std::string send_text(const SendOptions& o, const SendSummary& s) {
          fmt::format("{} ({:.1f} messages each), {} could not be made", s.connections,
                      ratio(static_cast<double>(s.messages), static_cast<double>(s.connections)),
                      s.connect_errors));
+    if (o.auth) line("logins", fmt::format("{} ({:.0f} /s)", s.connections, logins_rate(o, s)));
     std::string_view label = "errors";
     for (const auto& error : s.errors.all()) {
         line(label, error.code != 0 ? fmt::format("{} x {}, at {}: {}", error.count, error.code,
@@ -90,6 +97,10 @@ std::string send_json(const SendOptions& o, const SendSummary& s) {
     if (s.service.count() > 0) out["service_seconds"] = latency_json<ordered_json>(s.service);
     out["connections"] = s.connections;
     out["connect_errors"] = s.connect_errors;
+    if (o.auth) {
+        out["logins"] = s.connections;
+        out["logins_per_second"] = logins_rate(o, s);
+    }
     out["refusals"] = ordered_json::object();  // by code
     out["errors"] = ordered_json::array();     // by step and code or reason
     for (const auto& error : s.errors.all()) {

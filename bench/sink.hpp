@@ -35,6 +35,7 @@ struct SinkOptions {
     std::uint64_t size_limit = 100ull * 1024 * 1024;  // bytes of one message
     std::uint64_t bandwidth = 0;                      // bytes a second that one connection is read at; 0: any
     TlsMode tls = TlsMode::none;
+    bool tls_resume = true;        // sessions may be resumed
     std::string certificate, key;  // PEM files; empty: a certificate made in memory, signed by itself
     std::vector<Rule> script;
     std::uint64_t seed = 1;   // of the script's draws

@@ -37,6 +37,7 @@ Result<TlsContexts> tls_of(const SinkOptions& o) {
     if (!identity) return std::unexpected(identity.error());
     runtime::TlsServerOptions options;
     options.identities.push_back(std::move(*identity));
+    options.resumption = o.tls_resume;
     for (unsigned i = 0; i < o.shards; ++i) {
         auto context = runtime::TlsContext::server(options);
         if (!context) return std::unexpected(context.error());

@@ -23,6 +23,10 @@ class MemoryAccount {
     void credit(std::size_t bytes) { used_.fetch_sub(bytes, std::memory_order_relaxed); }
     std::size_t used() const { return used_.load(std::memory_order_relaxed); }
     std::size_t budget() const { return budget_; }
+    // More cannot be taken in. The last tenth is left for bodies that are read back to be sent: mail can always leave.
+    bool full(std::size_t more = 0) const { return used() + more > budget_ - budget_ / 10; }
+    // So much is being sent that nothing more should begin.
+    bool exhausted() const { return used() > budget_; }
 
   private:
     std::atomic<std::size_t> used_{0};

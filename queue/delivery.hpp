@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/base/chain.hpp"
 #include "engine/base/ids.hpp"
 #include "engine/base/time.hpp"
 #include "engine/runtime/letter.hpp"
@@ -73,6 +74,7 @@ class Delivery final : public runtime::Letter {
     friend class Origin;
     friend class Owner;
     friend class Destination;
+    friend class DeliveryLine;
     enum class Leg : std::uint8_t { offered, returned, settled, acknowledged };
     Leg leg_ = Leg::offered;
     bool from_store_ = false;  // loaded by the owner, not lent by the origin
@@ -81,6 +83,7 @@ class Delivery final : public runtime::Letter {
     WallTime next_due_{};      // settled: when the deferred recipients are due
     ShardId owner_{};
     QueueSet* set_ = nullptr;  // finds the queue of the shard it arrives on
+    Link<Delivery> place_in_line_{*this};
 };
 
 }  // namespace angarium::queue

@@ -6,6 +6,7 @@
 #include <span>
 
 #include "engine/base/assert.hpp"
+#include "engine/base/mistakes.hpp"
 #include "engine/runtime/gate.hpp"
 #include "engine/runtime/shard.hpp"
 #include "queue/event_line.hpp"
@@ -14,15 +15,18 @@
 namespace angarium::queue {
 namespace {
 
-constexpr std::uint64_t look_back =
-    1 << 20;  // bytes read from the end for the place; no line is nearly as long
+constexpr std::uint64_t step = 1 << 20;  // bytes read at a time from the end; no line is nearly as long
+// What was not synced is looked at no farther back than this, bytes: lines of a GiB of journal take a tenth of it.
+constexpr std::uint64_t most_unsynced = 256u << 20;
 constexpr std::size_t usual_buffer = 256 * 1024;  // bytes; a larger buffer is given back after its write
 constexpr std::size_t many_waiting = 8 << 20;     // bytes; the disk does not keep up
 // A write begins when so much has gathered, or so long after the last one: a file that grows is written by a kernel worker,
 // some 20 µs of CPU each time. The first line after a pause is written at once.
 constexpr std::size_t enough_gathered = 64 * 1024;
 constexpr Duration write_pace = 50ms;
-constexpr std::size_t retry_after = 64 * 1024;  // more bytes before a failed write is tried again by itself
+// A failed write is tried again when so many more bytes have come, or so much later.
+constexpr std::size_t retry_after = 64 * 1024;
+constexpr Duration retry_pace = 1s;
 
 // Where the log goes on.
 struct LogEnd {
@@ -30,14 +34,48 @@ struct LogEnd {
     EventNumber last;
 };
 
+Result<std::string> read_range(runtime::FileSystem& files, const std::string& path, std::uint64_t from,
+                               std::uint64_t to) {
+    std::string bytes(static_cast<std::size_t>(to - from), '\0');
+    const auto read = files.read_blocking(path, from, std::as_writable_bytes(std::span(bytes)));
+    if (!read) return std::unexpected(read.error());
+    bytes.resize(*read);
+    return bytes;
+}
+
+// The first event of a piece, which may begin within a line.
+std::optional<EventNumber> first_event(std::string_view piece) {
+    while (!piece.empty()) {
+        const auto line = piece.substr(0, piece.find('\n'));
+        if (const auto number = event_of(line)) return number;
+        piece.remove_prefix(std::min(line.size() + 1, piece.size()));
+    }
+    return std::nullopt;
+}
+
+// Where the first page is missing of what was not synced: a lost page reads as zeroes, and no line has one.
+Result<std::uint64_t> whole_until(runtime::FileSystem& files, const std::string& path, std::uint64_t size,
+                                  Lsn synced) {
+    if (makes(Mistake::lost_log_page)) return size;
+    auto whole = size;
+    for (auto end = size; end > 0 && size - end < most_unsynced;) {
+        const auto from = end > step ? end - step : 0;
+        const auto piece = read_range(files, path, from, end);
+        if (!piece) return std::unexpected(piece.error());
+        if (const auto hole = piece->find('\0'); hole != std::string::npos) whole = from + hole;
+        const auto first = first_event(*piece);
+        if (first && first->lsn < synced) break;
+        end = from;
+    }
+    return whole;
+}
+
 // Lines that are none of ours are stepped over.
 Result<LogEnd> find_end(runtime::FileSystem& files, const std::string& path, std::uint64_t size) {
-    const auto from = size > look_back ? size - look_back : 0;
-    std::string tail(static_cast<std::size_t>(size - from), '\0');
-    const auto read = files.read_blocking(path, from, std::as_writable_bytes(std::span(tail)));
-    if (!read) return std::unexpected(read.error());
-    tail.resize(*read);
-    const auto end = tail.rfind('\n');
+    const auto from = size > step ? size - step : 0;
+    const auto tail = read_range(files, path, from, size);
+    if (!tail) return std::unexpected(tail.error());
+    const auto end = tail->rfind('\n');
     if (end == std::string::npos) {
         if (from == 0) return LogEnd{};
         return failure(
@@ -45,9 +83,9 @@ Result<LogEnd> find_end(runtime::FileSystem& files, const std::string& path, std
     }
     LogEnd place{from + end + 1, {}};
     for (std::size_t line_end = end;;) {
-        const auto before = line_end == 0 ? std::string::npos : tail.rfind('\n', line_end - 1);
+        const auto before = line_end == 0 ? std::string::npos : tail->rfind('\n', line_end - 1);
         const auto begin = before == std::string::npos ? 0 : before + 1;
-        if (const auto number = event_of(std::string_view(tail).substr(begin, line_end - begin))) {
+        if (const auto number = event_of(std::string_view(*tail).substr(begin, line_end - begin))) {
             place.last = *number;
             return place;
         }
@@ -73,11 +111,7 @@ struct DeliveryLog::Writer {
           skip(end.last),
           last(end.last),
           offset(end.offset),
-          ticket(new Ticket{this}) {
-        // A torn line is overwritten by what comes next; blanks in front of that cover a long one.
-        gathering.assign(file->size() > end.offset ? static_cast<std::size_t>(file->size() - end.offset) : 0,
-                         ' ');
-    }
+          ticket(new Ticket{this}) {}
     ~Writer() {
         if (ticket->waiting)
             ticket->writer = nullptr;
@@ -134,6 +168,7 @@ struct DeliveryLog::Writer {
             const auto wrote =
                 co_await file->write(offset, std::as_bytes(std::span(writing)), runtime::Durability::none);
             if (wrote) {
+                failing = false;
                 offset += writing.size();
                 counts.waiting -= taken;
                 written += taken;
@@ -149,13 +184,14 @@ struct DeliveryLog::Writer {
             changed.wake_all();
         } while (!write_failed && gathering.size() >= enough_gathered);
         under_way = false;
-        if (!write_failed && counts.waiting != 0)
-            pace.arm(runtime::Shard::current().timers(), began + write_pace);
+        if (counts.waiting != 0)
+            pace.arm(runtime::Shard::current().timers(), began + (write_failed ? retry_pace : write_pace));
         changed.wake_all();
+        if (log->on_written) log->on_written();
     }
 
     void note_failure(IoError why) {
-        write_failed = true;
+        write_failed = failing = true;
         error = why;
         count_failure();
         writing.append(gathering);
@@ -196,25 +232,33 @@ struct DeliveryLog::Writer {
     runtime::Timer pace{[](void* self) { static_cast<Writer*>(self)->schedule(); }, this};
     std::size_t retry_at = 0;
     IoError error = IoError::failed;
-    bool under_way = false, write_failed = false, sync_failed = false;
+    bool under_way = false, write_failed = false, failing = false, sync_failed = false;
     DeliveryLogCounts counts;
     metrics::Sheet* sheet = nullptr;
+    DeliveryLog* log = nullptr;  // whose writer this is
     WaitList changed;
     runtime::Gate gate;
     Ticket* const ticket;
 };
 
-DeliveryLog::DeliveryLog(std::unique_ptr<Writer> writer) : writer_(std::move(writer)) {}
+DeliveryLog::DeliveryLog(std::unique_ptr<Writer> writer) : writer_(std::move(writer)) { writer_->log = this; }
 DeliveryLog::~DeliveryLog() = default;
 
 Result<std::unique_ptr<DeliveryLog>> DeliveryLog::open(runtime::FileSystem& files,
-                                                       const std::string& directory, ShardId shard) {
+                                                       const std::string& directory, ShardId shard,
+                                                       Lsn synced) {
     if (auto made = files.create_directories(directory); !made) return std::unexpected(made.error());
     const auto path = fmt::format("{}/deliveries-{:02}.jsonl", directory, index(shard));
     auto file = files.open(path, runtime::Access::append);
     if (!file) return std::unexpected(file.error());
-    const auto place = find_end(files, path, (*file)->size());
+    const auto size = (*file)->size();
+    const auto whole = whole_until(files, path, size, synced);
+    if (!whole) return std::unexpected(whole.error());
+    const auto place = find_end(files, path, *whole);
     if (!place) return std::unexpected(place.error());
+    if (place->offset < size)
+        if (auto cut = files.truncate_blocking(path, place->offset); !cut)
+            return std::unexpected(cut.error());
     auto writer = std::make_unique<Writer>(std::move(*file), shard, *place);
     return std::unique_ptr<DeliveryLog>(new DeliveryLog(std::move(writer)));
 }
@@ -225,6 +269,7 @@ void DeliveryLog::report_to(metrics::Sheet& sheet) {
     writer_->sheet = &sheet;
     sheet.set(metrics::Level::log_lag, static_cast<std::int64_t>(writer_->counts.waiting));
 }
+bool DeliveryLog::failing() const { return writer_->failing; }
 bool DeliveryLog::behind() const { return writer_->gathering.size() > many_waiting; }
 
 void DeliveryLog::reception(const AcceptRecord& record, Lsn lsn) {
@@ -251,6 +296,7 @@ void DeliveryLog::bounce(const AcceptRecord& bounce, Lsn lsn) {
 }
 
 void DeliveryLog::rejection(const Rejection& rejection, WallTime at) {
+    if (behind()) return writer_->count_failure();
     writer_->lines.rejection(writer_->gathering, rejection, at, writer_->last);
     writer_->added();
 }

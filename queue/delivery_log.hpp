@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -28,7 +29,8 @@ struct EventNumber {
 struct Rejection {
     std::string peer, helo, sender, recipient;
     std::uint16_t code = 0;
-    std::string reply;  // enhanced status and text
+    std::string reply;          // enhanced status and text
+    std::string identity = {};  // logged in as, or tried to
 };
 
 // What the log did so far, and how many lines wait for the disk now.
@@ -38,10 +40,12 @@ struct DeliveryLogCounts {
 
 class DeliveryLog {
   public:
-    // Opens `directory`/deliveries-SS.jsonl for the shard (made when missing) and reads its last whole lines for the place. A torn last
-    // line is cut off by overwriting. Blocks: start-up.
+    // Opens `directory`/deliveries-SS.jsonl for the shard (made when missing) and finds the place behind its last good line. Lines
+    // of events before `synced` were synced; behind them a power cut may have kept later pages and lost earlier ones, so the
+    // file is cut off where the first is missing, or in front of a torn last line: the journal still has what follows (but
+    // for rejections, which are in no journal). Blocks: start-up.
     static Result<std::unique_ptr<DeliveryLog>> open(runtime::FileSystem& files, const std::string& directory,
-                                                     ShardId shard);
+                                                     ShardId shard, Lsn synced);
     ~DeliveryLog();
 
     // The newest event in the file or on its way there. Events up to what the file held when it was opened are skipped by
@@ -52,16 +56,22 @@ class DeliveryLog {
     // One line per recipient: delivery, transient_failure, failure or expiration.
     void outcome(const OutcomeRecord& record, Lsn lsn);
     void bounce(const AcceptRecord& bounce, Lsn lsn);
+    // Left out, and counted as a failure, while the log is behind: whoever is refused must not fill the memory.
     void rejection(const Rejection& rejection, WallTime at);
 
-    // Lines are never refused; when too many wait for the disk, this says so. sync() waits for them.
+    // Lines of events are never refused; when too many wait for the disk, this says so, and nothing that makes more of them
+    // should begin. sync() waits for them.
     bool behind() const;
+    // The last write failed, and no other has succeeded yet: the disk is full, or worse.
+    bool failing() const;
+    // Called after each write, if set: the log may no longer be behind, or failing.
+    std::function<void()> on_written;
     const DeliveryLogCounts& counts() const;
     // Counts in the shard's metrics from now on.
     void report_to(metrics::Sheet& sheet);
 
-    // Everything logged so far is written and synced when it returns. After an error the lines are kept and written again,
-    // except that once a sync has failed, nobody knows what is on the disk, and every later one fails too.
+    // Everything logged so far is written and synced when it returns. After an error the lines are kept and written again (also
+    // by themselves, a second later), except that once a sync has failed, nobody knows what is on the disk: every later one fails.
     runtime::Task<IoResult<void>> sync();
     // Writes what is left without syncing; for the end.
     runtime::Task<void> close();

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "engine/base/assert.hpp"
+#include "engine/base/mistakes.hpp"
 #include "queue/owner.hpp"
 #include "queue/queue.hpp"
 
@@ -28,7 +29,7 @@ Destination::Destination(Owner& owner, DestinationName name)
           [](void* self) { static_cast<Destination*>(self)->owner_.touch(*static_cast<Destination*>(self)); },
           this) {}
 
-Destination::~Destination() = default;
+Destination::~Destination() { end_trial(); }
 
 // ---- the window ------------------------------------------------------------------------------------------------------
 
@@ -40,8 +41,8 @@ std::unique_ptr<Delivery> Destination::take() {
     if (ready() == 0) return nullptr;
     const bool due = fresh_.empty() || (!due_.empty() && ++turn_ % owner_.limits_.due_share == 0);
     auto& lane = due ? due_ : fresh_;
-    auto delivery = std::move(lane.front());
-    lane.pop_front();
+    auto delivery = lane.pop_front();
+    end_trial();
     ++taken_;
     owner_.sheet_.add(Level::deliveries_ready, -1);
     owner_.sheet_.add(Level::deliveries_in_flight, 1);
@@ -65,13 +66,15 @@ void Destination::offered(std::unique_ptr<Delivery> delivery) {
     if (held_.contains(id)) return;  // it is here already
     const auto& lane = delivery->place.ready() ? fresh_ : due_;
     const bool behind_store = delivery->place.ready() && (store_ready_ || loading_ready_);
+    // What was asked for has its room.
+    const bool asked = wanting_.test(index(owner_.set_.origin_of(id)));
+    const bool crowded = asked ? owner_.full(Source::young) : allowance(Source::young) == 0;
     if (owner_.stopping_ || backing_off_ || behind_store || lane.size() >= owner_.limits_.per_destination ||
-        owner_.held_ >= owner_.limits_.in_all) {
+        crowded) {
         give_back(std::move(delivery));
         return;
     }
-    held_.emplace(id, Held{});
-    ++owner_.held_;
+    hold(id, Source::young);
     enter(std::move(delivery));
     if (expiring_) expire_or_back_off();
 }
@@ -95,13 +98,17 @@ void Destination::give_back(std::unique_ptr<Delivery> delivery) {
 void Destination::give_back_all() {
     for (auto* lane : {&fresh_, &due_})
         while (!lane->empty()) {
-            auto delivery = std::move(lane->back());
-            lane->pop_back();
+            auto delivery = lane->pop_back();
             owner_.sheet_.add(Level::deliveries_ready, -1);
             give_back(std::move(delivery));
         }
     told_ready_ = false;
     owner_.touch(*this);
+}
+
+void Destination::hold(const MessageId& id, Source source) {
+    held_[id].stored = source == Source::stored;
+    ++owner_.share(source).held;
 }
 
 // No longer held. What a load skipped because of it must be looked at again.
@@ -112,7 +119,7 @@ void Destination::forget(const MessageId& id) {
     held_.erase(found);
     if (loading_ready_ || loading_deferred_) gone_.push_back(id);
     if (held.skipped) look(held.place, id);
-    --owner_.held_;
+    --owner_.share(held.stored ? Source::stored : Source::young).held;
     owner_.touch(*this);
 }
 
@@ -146,6 +153,18 @@ void Destination::in_store(Place place, const MessageId& id) {
     owner_.touch(*this);
 }
 
+// Nobody knows whether its other side lives: a few go first.
+void Destination::begin_trial() {
+    if (!held_.empty() || backing_off_) return;
+    probing_ = true;
+    if (waits_now() && !std::exchange(on_trial_, true))
+        owner_.on_trial_.fetch_add(1, std::memory_order_relaxed);
+}
+
+void Destination::end_trial() {
+    if (std::exchange(on_trial_, false)) owner_.on_trial_.fetch_sub(1, std::memory_order_relaxed);
+}
+
 void Destination::refill() {
     if (owner_.stopping_ || backing_off_ || ready() > target() / 2) return;
     const bool due_waits = next_due_ && *next_due_ <= owner_.shard_.wall_now() && !loading_deferred_;
@@ -154,7 +173,7 @@ void Destination::refill() {
     if (!due_waits && !ready_waits && !young_waits) return;
     const auto missing = target() - std::min(ready(), target());
     if (due_waits) {
-        if (const auto count = reserve(missing); count != 0) {
+        if (const auto count = reserve(missing, Source::stored); count != 0) {
             const Place place{*next_due_};
             next_due_.reset();
             loading_deferred_ = true;
@@ -162,30 +181,44 @@ void Destination::refill() {
         }
     }
     if (ready_waits) {
-        if (const auto count = reserve(missing); count != 0) {
+        if (const auto count = reserve(missing, Source::stored); count != 0) {
             store_ready_ = false;
             loading_ready_ = true;
             owner_.gate_.hold(owner_.load(*this, false, count, Place{}, ready_from_));
         }
     }
     if (young_waits)
-        if (const auto count = reserve(missing); count != 0) want(count);
+        if (const auto count = reserve(missing, Source::young); count != 0) want(count);
 }
 
-// How many may be asked for: a share of what room there is in the shard's windows, so that many destinations get some. None:
-// our turn comes when others let go.
-std::size_t Destination::reserve(std::size_t wanted) {
+// A destination never holds more than it leaves: n that stand still leave the (n+1)th part of the shard's windows to all others.
+std::size_t Destination::allowance(Source source) const {
+    const auto room = owner_.room(source);
+    return room > held_.size() ? room - held_.size() : 0;
+}
+
+// How many may be asked for: a share of what room there is in the shard's windows, so that many destinations get some, but not
+// fewer than are worth a load. None: our turn comes when we let go of one, or, where we hold none, when others do.
+std::size_t Destination::reserve(std::size_t wanted, Source source) {
     constexpr std::size_t shares = 16;
-    const auto count = std::min(wanted, (owner_.room() + shares - 1) / shares);
-    if (count == 0 && !std::exchange(hungry_, true)) owner_.hungry_.push_back(this);
-    owner_.coming_ += count;
+    auto& of = owner_.share(source);
+    const auto least = std::min(wanted, owner_.worth_a_load());
+    const auto share = std::max(least, (owner_.room(source) + shares - 1) / shares);
+    const auto possible = std::min({wanted, share, allowance(source)});
+    const auto count = possible < least ? 0 : possible;
+    const auto number = static_cast<std::size_t>(source);
+    if (count == 0 && held_.empty() && !hungry_.test(number)) {
+        hungry_.set(number);
+        of.hungry.push_back(this);
+    }
+    of.coming += count;
     return count;
 }
 
 void Destination::want(std::size_t count) {
     const auto asked = waiting_ & ~wanting_;
     const auto each = std::max<std::size_t>(1, count / asked.count());
-    owner_.coming_ += each * asked.count() - count;
+    owner_.share(Source::young).coming += each * asked.count() - count;
     for (unsigned origin = 0; origin < owner_.shard_.shards(); ++origin) {
         if (!asked.test(origin)) continue;
         wanting_.set(origin);
@@ -200,8 +233,10 @@ void Destination::loaded(bool deferred, LoadResult result) {
     for (auto& entry : result.entries) {
         const auto id = entry.facts.id;
         last = id;
+        if (makes(Mistake::cursor_off_by_one) && result.more && &entry == &result.entries.back()) continue;
         if (const auto held = held_.find(id); held != held_.end()) {
-            held->second = Held{true, entry.place};
+            held->second.skipped = true;
+            held->second.place = entry.place;
             continue;
         }
         // Its key may have gone since the load began: look again.
@@ -215,8 +250,7 @@ void Destination::loaded(bool deferred, LoadResult result) {
         delivery->from_store_ = true;
         delivery->owner_ = owner_.shard_.id();
         delivery->set_ = &owner_.set_;
-        held_.emplace(id, Held{});
-        ++owner_.held_;
+        hold(id, Source::stored);
         enter(std::move(delivery));
     }
     if (!loading_ready_ && !loading_deferred_) gone_.clear();
@@ -278,13 +312,13 @@ void Destination::end_untried(std::unique_ptr<Delivery> delivery, Verdict verdic
 
 void Destination::fail(Verdict verdict, const Reason& reason) {
     owner_.touch(*this);
+    end_trial();
     if (ready() == 0) return;
     told_ready_ = false;  // what comes next must be announced
     if (verdict == Verdict::failed) {
         for (auto* lane : {&fresh_, &due_})
             while (!lane->empty()) {
-                auto delivery = std::move(lane->front());
-                lane->pop_front();
+                auto delivery = lane->pop_front();
                 end_untried(std::move(delivery), Verdict::failed, reason);
             }
         return;
@@ -302,8 +336,7 @@ void Destination::expire_or_back_off() {
     const auto now = owner_.shard_.wall_now();
     for (auto* lane : {&fresh_, &due_})
         while (!lane->empty()) {
-            auto delivery = std::move(lane->front());
-            lane->pop_front();
+            auto delivery = lane->pop_front();
             if (expired(owner_.retry_, delivery->accepted_at(), now)) {
                 end_untried(std::move(delivery), Verdict::deferred, *expiring_);  // becomes an expiry
                 continue;
@@ -347,6 +380,11 @@ bool Destination::waits_now() const {
 bool Destination::settle_down() {
     auto& shard = owner_.shard_;
     if (backing_off_ && shard.now() >= until_) backing_off_ = false;
+    // A hundred thousand destinations may back off: they keep no memory for what is not here. A load under way needs gone_.
+    if (backing_off_ && held_.empty() && !loading_ready_ && !loading_deferred_) {
+        held_ = {};
+        std::vector<MessageId>().swap(gone_);
+    }
     if (expiring_ && ready() == 0 && !waits_now() && wanting_.none() && !loading_ready_ && !loading_deferred_)
         expiring_.reset();
     refill();

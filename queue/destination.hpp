@@ -8,6 +8,7 @@
 //   * A delivery in memory (window, attempt, or outcome under way) is `held`; a load skips what is held, and what was let go
 //     since it began. If a held one was skipped, letting go moves the cursor back to it.
 //   * In backoff nothing is held: everything untried has gone back.
+//   * What a start has found is on trial: it goes on like behind a failure, and counts until its first attempt.
 //
 // States: active (mail in the window or on its way there) → backoff (after a failure of the destination, until a time) →
 // probing (a few deliveries, until one is taken by the other side) → active; idle ones are forgotten.
@@ -15,20 +16,25 @@
 
 #include <absl/container/flat_hash_map.h>
 
+#include <array>
 #include <bitset>
-#include <deque>
 #include <memory>
 #include <optional>
 #include <vector>
 
 #include "engine/runtime/timer.hpp"
 #include "queue/carrier.hpp"
+#include "queue/delivery_line.hpp"
 #include "queue/names.hpp"
 #include "queue/store.hpp"
 
 namespace angarium::queue {
 
 class Owner;
+
+// Where a delivery in the window comes from: lent by an origin, or loaded from the store.
+enum class Source : std::uint8_t { young, stored };
+inline constexpr std::array sources{Source::young, Source::stored};
 
 class Destination final : public ReadyQueue {
   public:
@@ -38,6 +44,7 @@ class Destination final : public ReadyQueue {
     // ReadyQueue.
     std::string_view stream() const override { return name_.stream; }
     std::string_view domain() const override { return name_.domain; }
+    DestinationKey key() const { return name_; }
     std::size_t ready() const override { return fresh_.size() + due_.size(); }
     std::unique_ptr<Delivery> take() override;
 
@@ -48,6 +55,7 @@ class Destination final : public ReadyQueue {
     void waiting_at(ShardId origin);
     void wanted(ShardId origin, bool more);
     void in_store(Place place, const MessageId& id);
+    void begin_trial();
     void loaded(bool deferred, LoadResult result);
     void settled(std::unique_ptr<Delivery> delivery);
     void put_back(std::unique_ptr<Delivery> delivery);
@@ -61,11 +69,15 @@ class Destination final : public ReadyQueue {
   private:
     friend class Owner;
     struct Held {
+        bool stored = false;   // loaded from the store, not lent by an origin
         bool skipped = false;  // a load found its key and passed it
         Place place;           // of that key
     };
     void refill();
-    std::size_t reserve(std::size_t wanted);
+    std::size_t allowance(Source source) const;
+    std::size_t reserve(std::size_t wanted, Source source);
+    void hold(const MessageId& id, Source source);
+    void end_trial();
     void want(std::size_t count);
     void enter(std::unique_ptr<Delivery> delivery, bool front = false);
     void give_back(std::unique_ptr<Delivery> delivery);
@@ -84,7 +96,7 @@ class Destination final : public ReadyQueue {
     const DestinationName name_;
 
     // The window.
-    std::deque<std::unique_ptr<Delivery>> fresh_, due_;
+    DeliveryLine fresh_, due_;
     unsigned turn_ = 0;      // shares take() between the lanes
     std::size_t taken_ = 0;  // being attempted
     absl::flat_hash_map<MessageId, Held> held_;
@@ -101,7 +113,7 @@ class Destination final : public ReadyQueue {
     std::vector<MessageId> gone_;  // let go since a load began
 
     // Backoff.
-    bool backing_off_ = false, probing_ = false;
+    bool backing_off_ = false, probing_ = false, on_trial_ = false;
     std::uint32_t failures_ = 0;  // in a row
     MonoTime until_{};
     std::string last_reason_;  // of the last failure, for people
@@ -110,7 +122,8 @@ class Destination final : public ReadyQueue {
     runtime::Timer timer_;
 
     // Bookkeeping of the owner.
-    bool touched_ = false, hungry_ = false, told_ready_ = false, carried_ = false;
+    bool touched_ = false, told_ready_ = false, carried_ = false;
+    std::bitset<sources.size()> hungry_;  // by source
 };
 
 }  // namespace angarium::queue

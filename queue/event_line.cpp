@@ -36,6 +36,13 @@ void response(JsonLine& line, const Reason& reason) {
     line.text("text", reason.text, most_text).close();
 }
 
+void protection(JsonLine& line, const runtime::TlsSummary& tls) {
+    line.text("tls", runtime::tls_version_name(tls.version));
+    if (tls.version == 0) return;
+    line.text("cipher", runtime::tls_cipher_name(tls.cipher));
+    line.text("verification", runtime::tls_verification_name(tls.verification));
+}
+
 void message(JsonLine& line, const MessageId& id, const smtp::ReversePath& sender) {
     char text[MessageId::text_size];
     id.put_text(text);
@@ -67,7 +74,9 @@ void EventLines::reception(std::string& out, const AcceptRecord& record, EventNu
     line.close_list().number("recipient_count", recipients.size());
     line.text("stream", record.stream);
     peer(line, record.trace.helo, record.trace.peer);
-    line.text("protocol", record.trace.protocol).number("size", record.size);
+    line.text("protocol", record.trace.protocol).text("tls", record.trace.tls);
+    line.text("cipher", record.trace.cipher).text("identity", record.trace.identity, most_address);
+    line.number("size", record.size);
     line.end(out);
 }
 
@@ -91,6 +100,7 @@ void EventLines::outcome(std::string& out, const OutcomeRecord& record, EventNum
         line.text("recipient", record.recipients[result.recipient], most_address);
     line.text("stream", record.stream).text("destination", record.domain).text("site", outcome.site);
     peer(line, outcome.host, outcome.peer);
+    if (outcome.tls) protection(line, *outcome.tls);
     if (result.reason < outcome.reasons.size()) response(line, outcome.reasons[result.reason]);
     line.number("attempt", record.attempt).number("size", record.size);
     line.seconds("queued_seconds", microseconds(record.id.accepted_at(), record.at));
@@ -105,12 +115,14 @@ void EventLines::rejection(std::string& out, const Rejection& rejection, WallTim
     begin(line, "after", before, at, "rejection");
     line.text("sender", rejection.sender, most_address).text("recipient", rejection.recipient, most_address);
     peer(line, rejection.helo, rejection.peer);
-    line.open("response").number("code", rejection.code).text("text", rejection.reply, most_text).close();
+    line.text("identity", rejection.identity, most_address);
+    line.open("response");
+    if (rejection.code != 0) line.number("code", rejection.code);  // else no reply was given
+    line.text("text", rejection.reply, most_text).close();
     line.end(out);
 }
 
 std::optional<EventNumber> event_of(std::string_view line) {
-    while (line.starts_with(' ')) line.remove_prefix(1);  // they stand where a torn line was
     for (const std::string_view front : {"{\"event\":\"", "{\"after\":\""}) {
         if (!line.starts_with(front)) continue;
         const char* at = line.data() + front.size();

@@ -111,29 +111,56 @@ IncomingMessage::~IncomingMessage() {
     std::erase(origin_.large_, this);
 }
 
-void IncomingMessage::charge() {
-    if (buffer_.capacity() == charged_) return;
-    origin_.bodies_->charge(buffer_.capacity());
-    origin_.bodies_->credit(charged_);
+bool IncomingMessage::charge() {
+    if (buffer_.capacity() == charged_) return true;
+    const bool grows = buffer_.capacity() > charged_;
+    auto& bodies = *origin_.bodies_;
+    bodies.charge(buffer_.capacity());
+    bodies.credit(charged_);
     charged_ = buffer_.capacity();
+    return !grows || !bodies.full();
 }
 
 bool IncomingMessage::push(std::string_view bytes) {
     buffer_.append(bytes);
     size_ += bytes.size();
-    charge();
-    return buffer_.size() <= part_size;
+    if (!charge()) too_much_ = true;
+    return buffer_.size() <= part_size && !too_much_;
 }
 
 runtime::Task<std::expected<void, Refusal>> IncomingMessage::room() {
     while (buffer_.size() > part_size) {
-        const auto written = co_await write_part(part_size);
+        const auto written = co_await write_part(std::string_view(buffer_).substr(0, part_size));
         if (!written) co_return std::unexpected(written.error());
+        buffer_.erase(0, part_size);
+    }
+    if (std::exchange(too_much_, false)) {
+        buffer_.shrink_to_fit();  // what went to the journal is free again
+        charge();
+        if (origin_.bodies_->full()) co_return std::unexpected(Refusal::memory);
     }
     co_return std::expected<void, Refusal>();
 }
 
-runtime::Task<std::expected<void, Refusal>> IncomingMessage::write_part(std::size_t bytes) {
+void IncomingMessage::head(std::string bytes) {
+    ANGARIUM_ASSERT(head_.empty() && !headed_ && bytes.size() <= part_size);
+    size_ += bytes.size();
+    if (parts_.empty() && bytes.size() + buffer_.size() <= part_size) {
+        buffer_.insert(0, bytes);
+        charge();
+    } else {
+        head_ = std::move(bytes);
+    }
+}
+
+// In the order of the body, which is the order of writing but for the head.
+std::vector<Extent> IncomingMessage::parts_of_body() const {
+    auto parts = parts_;
+    if (headed_) std::rotate(parts.begin(), parts.end() - 1, parts.end());
+    return parts;
+}
+
+runtime::Task<std::expected<void, Refusal>> IncomingMessage::write_part(std::string_view bytes) {
     const auto until = origin_.shard_.now() + Origin::patience;
     while (origin_.slow()) {
         const auto room = co_await origin_.wait_for_room(until);
@@ -144,13 +171,11 @@ runtime::Task<std::expected<void, Refusal>> IncomingMessage::write_part(std::siz
     const auto part = static_cast<std::uint32_t>(parts_.size());
     const auto place = parts_.size();
     parts_.emplace_back();  // its place in the order, before anything can wait
-    const std::string_view piece = std::string_view(buffer_).substr(0, bytes);
     std::function<void(Extent)> settle = [this, place](Extent extent) { parts_[place] = extent; };
     const auto written =
-        co_await append_part(origin_.journal_, id_, part, piece, Precedence::accept, std::move(settle));
+        co_await append_part(origin_.journal_, id_, part, bytes, Precedence::accept, std::move(settle));
     if (!written) co_return std::unexpected(Refusal::journal_failed);
     origin_.room_again();
-    buffer_.erase(0, bytes);
     co_return std::expected<void, Refusal>();
 }
 
@@ -169,10 +194,16 @@ runtime::Task<std::expected<Durable, Refusal>> IncomingMessage::commit(smtp::Env
         std::string probe;
         if (record.envelope.recipients.size() > 100) encode_accept_header(probe, record);
         if (probe.size() > full_group_bytes / 2 && !buffer_.empty()) {
-            const auto written = co_await write_part(buffer_.size());
+            const auto written = co_await write_part(buffer_);
             if (!written) co_return std::unexpected(written.error());
+            buffer_.clear();
         }
         if (probe.size() > max_group_bytes / 2) co_return std::unexpected(Refusal::storage);
+    }
+    if (!head_.empty()) {
+        headed_ = true;
+        const auto written = co_await write_part(head_);
+        if (!written) co_return std::unexpected(written.error());
     }
     const auto until = origin_.shard_.now() + Origin::patience;
     while (moving_ != 0 || origin_.slow()) {  // both hold in the step that appends
@@ -184,7 +215,7 @@ runtime::Task<std::expected<Durable, Refusal>> IncomingMessage::commit(smtp::Env
         if (!room) co_return std::unexpected(room.error());
     }
     committing_ = true;  // from here on the parts stay where they are
-    record.parts = parts_;
+    record.parts = parts_of_body();
     origin_.bodies_->credit(std::exchange(charged_, 0));
     auto body = std::make_shared<const Block>(std::move(buffer_), origin_.bodies_);
     record.last_part = body->bytes();

@@ -36,9 +36,12 @@ enum class Refusal : std::uint8_t {
 
 // Facts about who sent it, for the delivery log's reception event.
 struct Trace {
-    std::string peer;      // "address:port"
-    std::string helo;      // as given, already checked printable
-    std::string protocol;  // "ESMTP", ...
+    std::string peer;           // "address:port"
+    std::string helo;           // as given, already checked printable
+    std::string protocol;       // "ESMTP", ...
+    std::string tls = {};       // "TLSv1.3"; empty: none
+    std::string cipher = {};    // "TLS_AES_128_GCM_SHA256"
+    std::string identity = {};  // authenticated as; empty: nobody
 };
 
 class Incoming {
@@ -49,7 +52,10 @@ class Incoming {
     virtual bool push(std::string_view bytes) = 0;
     // Resumes when more may be pushed; a Refusal ends the message (the rest of it must still be read and dropped).
     virtual runtime::Task<std::expected<void, Refusal>> room() = 0;
-    virtual std::uint64_t size() const = 0;  // pushed so far
+    // Bytes that go in front of all that was pushed (signatures, which are known only at the end). At most once, when no
+    // room() is under way, before commit; at most `part_size` of them.
+    virtual void head(std::string bytes) = 0;
+    virtual std::uint64_t size() const = 0;  // given so far
     // Ends the message. Completes when it is synced. Called once; the Incoming may go only after it has returned.
     // Recipients are all accepted ones; the envelope's strings are copied.
     virtual runtime::Task<std::expected<Durable, Refusal>> commit(smtp::Envelope envelope, Trace trace) = 0;

@@ -6,6 +6,7 @@
 #include <cstdlib>
 
 #include "engine/base/assert.hpp"
+#include "engine/base/mistakes.hpp"
 
 namespace angarium::queue {
 
@@ -16,8 +17,11 @@ using metrics::Spread;
 // Makes one more segment file on a worker.
 class Journal::Making final : public runtime::Job {
   public:
-    Making(Journal& journal, std::string name_) : name(std::move(name_)), journal_(journal) {}
+    // `again`: the last try failed, and may have left the file behind.
+    Making(Journal& journal, std::string name_, bool again)
+        : name(std::move(name_)), journal_(journal), again_(again) {}
     void work() override {
+        if (again_) (void)journal_.files_.remove(journal_.path(name));
         made_ = journal_.files_.create_filled(journal_.path(name), journal_.options_.segment_bytes);
     }
     void done() override { journal_.adopt(std::move(made_)); }
@@ -25,6 +29,7 @@ class Journal::Making final : public runtime::Job {
 
   private:
     Journal& journal_;
+    const bool again_;
     Result<void> made_;
 };
 
@@ -121,6 +126,8 @@ runtime::Task<void> Journal::run() {
         header.previous = previous_;
         header.shard = static_cast<std::uint8_t>(index(options_.shard));
         const std::size_t bytes = group.finish(header);
+        if (makes(Mistake::ack_before_sync))
+            while (record != nullptr) std::exchange(record, record->next_)->durable();
         auto& segment = segment_of(next_);
         auto& shard = runtime::Shard::current();
         const auto started = shard.now();
@@ -185,7 +192,7 @@ bool Journal::make_room() {
 void Journal::make_segment() {
     if (making_ || made_ >= options_.segments || failed_ || closing_) return;
     making_ = true;
-    maker_ = std::make_unique<Making>(*this, unused_name());
+    maker_ = std::make_unique<Making>(*this, unused_name(), cannot_grow_);
     makers_.submit(*maker_);
 }
 
@@ -223,10 +230,11 @@ void Journal::adopt(Result<void> made) {
     if (on_segment) on_segment();  // there is less room than was thought, or more
 }
 
-// A journal that cannot grow goes on with the segments that it has, and retire frees them sooner. Disks become empty again.
+// A journal that cannot grow goes on with the segments that it has, and retire frees them sooner. Disks become empty again: it is
+// tried again though one may be free meanwhile, since with few in all intake refuses, and nothing else would ask.
 runtime::Task<void> Journal::grow_later() {
     for (int step = 0; step < 50 && !closing_; ++step) co_await runtime::Shard::current().sleep(100ms);
-    if (free_.empty()) make_segment();
+    make_segment();
 }
 
 Journal::Segment& Journal::segment_of(Lsn lsn) {

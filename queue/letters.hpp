@@ -23,14 +23,16 @@ class QueueSet;
 
 class Waiting final : public runtime::Letter {
   public:
-    Waiting(QueueSet& set, DestinationName name, ShardId origin)
-        : set_(set), name_(std::move(name)), origin_(origin) {}
+    // `found`: by a start.
+    Waiting(QueueSet& set, DestinationName name, ShardId origin, bool found)
+        : set_(set), name_(std::move(name)), origin_(origin), found_(found) {}
     void arrive() override;
 
   private:
     QueueSet& set_;
     DestinationName name_;
     ShardId origin_;
+    const bool found_;
 };
 
 class Want final : public runtime::Letter {
@@ -56,12 +58,15 @@ class Notice final : public runtime::Letter {
         Place place;
         MessageId id;  // of the smallest key that this notice is about
     };
-    Notice(QueueSet& set, std::vector<Key> keys) : set_(set), keys_(std::move(keys)) {}
+    // `found`: by a start.
+    Notice(QueueSet& set, std::vector<Key> keys, bool found = false)
+        : set_(set), keys_(std::move(keys)), found_(found) {}
     void arrive() override;
 
   private:
     QueueSet& set_;
     std::vector<Key> keys_;
+    const bool found_;
 };
 
 class BodyCall final : public runtime::Letter {

@@ -1,11 +1,12 @@
 // What names a destination, and which shard owns it.
 #pragma once
 
-#include <absl/container/flat_hash_map.h>
+#include <absl/container/flat_hash_set.h>
 
 #include <bit>
 #include <compare>
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -32,19 +33,25 @@ struct DestinationKey {
     DestinationName name() const { return {std::string(stream), std::string(domain)}; }
 };
 
-struct DestinationHash {
+// What there is one of for each destination, found by its name, of which it keeps the only copy: `key()` tells it.
+template <class Named>
+struct ByName {
     using is_transparent = void;
-    std::size_t operator()(const DestinationKey& key) const {
+    static DestinationKey key_of(const DestinationKey& key) { return key; }
+    static DestinationKey key_of(const std::unique_ptr<Named>& named) { return named->key(); }
+    template <class Of>
+    std::size_t operator()(const Of& of) const {
         const std::hash<std::string_view> hash;
+        const auto key = key_of(of);
         return hash(key.domain) ^ std::rotl(hash(key.stream), 32);
     }
+    template <class A, class B>
+    bool operator()(const A& a, const B& b) const {
+        return key_of(a) == key_of(b);
+    }
 };
-struct DestinationEqual {
-    using is_transparent = void;
-    bool operator()(const DestinationKey& a, const DestinationKey& b) const { return a == b; }
-};
-template <class Value>
-using DestinationMap = absl::flat_hash_map<DestinationName, Value, DestinationHash, DestinationEqual>;
+template <class Named>
+using DestinationSet = absl::flat_hash_set<std::unique_ptr<Named>, ByName<Named>, ByName<Named>>;
 
 // The owner: FNV-1a of the domain, the same in every run and build, so that simulations replay.
 inline ShardId owner_of(std::string_view domain, unsigned shards) {

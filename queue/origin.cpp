@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "engine/base/assert.hpp"
+#include "engine/base/mistakes.hpp"
 #include "queue/incoming.hpp"
 #include "queue/queue.hpp"
 
@@ -33,6 +34,7 @@ Origin::Origin(OriginParts parts, YoungTable young)
         publish_room();
         retire_work_.signal();
     };
+    if (log_ != nullptr) log_->on_written = [this] { publish_room(); };
     std::int64_t open = 0;
     for (const Young* message = young_.oldest(); message != nullptr; message = message->next)
         open += message->open;
@@ -45,9 +47,13 @@ Origin::~Origin() = default;
 // ---- intake --------------------------------------------------------------------------------------------------------
 
 std::expected<void, Refusal> Origin::would_open(std::uint64_t declared) {
-    if (journal_.failed()) return std::unexpected(Refusal::journal_failed);
+    if (journal_.failed() || set_.journal_failed()) return std::unexpected(Refusal::journal_failed);
     if (stopping_) return std::unexpected(Refusal::shutting_down);
     if (writer_.failed()) return std::unexpected(Refusal::storage);
+    // The disk is full, and nobody knows for how long: better said now than after a minute's wait for room.
+    const bool full = set_.store().waits_for_space() || (log_ != nullptr && log_->failing());
+    if (full && slow()) return std::unexpected(Refusal::storage);
+    if (log_ != nullptr && log_->behind()) return std::unexpected(Refusal::storage);
     if (young_.size() >= limits_.young_messages) return std::unexpected(Refusal::storage);
     // The disk is full and the journal too small to take anything but settles.
     if (journal_.capacity() < limits_.slow_below + journal_.segment_bytes())
@@ -55,8 +61,7 @@ std::expected<void, Refusal> Origin::would_open(std::uint64_t declared) {
     if (journal_.free_bytes() <
         limits_.settle_reserve + std::min<std::uint64_t>(declared, journal_.segment_bytes()))
         return std::unexpected(Refusal::storage);
-    if (bodies_->used() + std::min<std::uint64_t>(declared, part_size) > bodies_->budget())
-        return std::unexpected(Refusal::memory);
+    if (bodies_->full(std::min<std::uint64_t>(declared, part_size))) return std::unexpected(Refusal::memory);
     return {};
 }
 
@@ -93,9 +98,11 @@ void Origin::stop_intake() {
     slowed_.wake_all();
 }
 
-// Owners on other shards look at what we publish: an attempt needs room for its record.
+// Owners on other shards look at what we publish: an attempt needs room for its record, and for its line in the log.
 void Origin::publish_room() {
-    set_.publish_room(shard_.id(), !journal_.failed() && journal_.left_bytes() > limits_.settle_reserve);
+    const bool logged = log_ == nullptr || !log_->behind();
+    set_.publish_room(shard_.id(),
+                      logged && !journal_.failed() && journal_.left_bytes() > limits_.settle_reserve);
 }
 
 bool Origin::bodies_fit() const { return bodies_->used() < bodies_->budget() / 5 * 4; }
@@ -156,19 +163,39 @@ void Origin::wait(Young& message, YoungDelivery& young) {
 
 void Origin::announce(OriginDestination& destination) {
     if (std::exchange(destination.announced, true)) return;
-    shard_.send(destination.owner, std::make_unique<Waiting>(set_, destination.name, shard_.id()));
+    if (introducing_)
+        introductions_.push_back(destination.name);
+    else
+        shard_.send(destination.owner, std::make_unique<Waiting>(set_, destination.name, shard_.id(), false));
 }
 
-void Origin::announce_all() {
+// New mail is offered meanwhile: it does not stand in this line.
+runtime::Task<void> Origin::introduce() {
+    constexpr std::size_t step = 512;
+    while (!introductions_.empty() && !closing_) {
+        for (std::size_t n = 0; n < step && !introductions_.empty(); ++n) {
+            auto name = std::move(introductions_.front());
+            introductions_.pop_front();
+            const auto owner = owner_of(name.domain, shard_.shards());
+            shard_.send(owner, std::make_unique<Waiting>(set_, std::move(name), shard_.id(), true));
+        }
+        if (!introductions_.empty()) co_await set_.pace_trials(shard_);
+    }
+    introducing_ = false;
+}
+
+void Origin::begin() {
     gate_.hold(retire());
-    std::vector<OriginDestination*> all;
-    young_.each_destination([&](OriginDestination& destination) {
-        if (!destination.waiting.empty()) all.push_back(&destination);
-    });
-    for (auto* destination : all) announce(*destination);
-    for (Young* message = young_.oldest(); message != nullptr; message = message->next)
-        for (std::uint32_t i = 0; i < message->deliveries.size(); ++i)
-            if (message->deliveries[i].state == State::deferred) defer(*message, i);
+    introducing_ = true;
+    // Whoever has the oldest mail first.
+    for (Young* message = young_.oldest(); message != nullptr; message = message->next) {
+        for (std::uint32_t i = 0; i < message->deliveries.size(); ++i) {
+            auto& delivery = message->deliveries[i];
+            if (delivery.state == State::deferred) defer(*message, i);
+            if (!delivery.destination->waiting.empty()) announce(*delivery.destination);
+        }
+    }
+    gate_.hold(introduce());
 }
 
 YoungDelivery* Origin::delivery_of(Young& message, const DestinationKey& key) {
@@ -304,6 +331,7 @@ std::vector<std::pair<DestinationName, std::size_t>> Origin::young_by_destinatio
 void Origin::defer(Young& message, std::uint32_t delivery) {
     message.deliveries[delivery].state = State::deferred;
     sheet_.add(Level::deliveries_deferred, 1);
+    if (makes(Mistake::forgotten_deferral)) return;
     alarms_.push({message.deliveries[delivery].place.due, message.id, delivery});
     set_alarm();
 }

@@ -4,6 +4,7 @@
 // Owning thread: the shard's.
 #pragma once
 
+#include <deque>
 #include <functional>
 #include <memory>
 #include <queue>
@@ -66,9 +67,9 @@ class Origin final : public Intake {
     void wanted(std::unique_ptr<Want> want);
     void called(std::unique_ptr<BodyCall> call);
 
-    // Tells the owners what waits here, sets the deferred ones' alarm and begins to retire: once, when all shards have started
-    // (what is retired is loaded, and every journal's outcomes must be in the store by then).
-    void announce_all();
+    // Tells the owners what waits here, a few destinations at a time, sets the deferred ones' alarm and begins to retire: once,
+    // when all shards have started (what is retired is loaded, and every journal's outcomes must be in the store by then).
+    void begin();
     void publish_room();
     std::size_t young_messages() const { return young_.size(); }
     // For people: young deliveries by destination.
@@ -99,6 +100,7 @@ class Origin final : public Intake {
     void offer(YoungDelivery& young, std::unique_ptr<Delivery> delivery);
     void wait(Young& message, YoungDelivery& young);
     void announce(OriginDestination& destination);
+    runtime::Task<void> introduce();
     runtime::Task<void> offer_wanted(MessageId id, std::shared_ptr<Want> want);
     runtime::Task<void> read_and_offer(MessageId id, DestinationName name);
     runtime::Task<IoResult<std::string>> read_accept(const Young& message);
@@ -150,7 +152,9 @@ class Origin final : public Intake {
 
     YoungTable young_;
     std::vector<IncomingMessage*> large_;  // open messages with parts in the journal
-    std::size_t offering_ = 0;             // due deferrals that are being read back
+    bool introducing_ = false;             // a start's destinations are being announced, from the first on
+    std::deque<DestinationName> introductions_;
+    std::size_t offering_ = 0;  // due deferrals that are being read back
     std::priority_queue<Alarm, std::vector<Alarm>, std::greater<>> alarms_;
     runtime::Timer alarm_;
     WaitList slowed_;  // commits that wait for journal room

@@ -5,9 +5,11 @@
 #include <absl/container/inlined_vector.h>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "engine/base/time.hpp"
+#include "engine/runtime/tls_summary.hpp"
 #include "engine/smtp/reply.hpp"
 
 namespace angarium::queue {
@@ -42,6 +44,8 @@ struct Outcome {
     std::uint32_t connect_us = 0;  // microseconds until the connection was ready; 0 for a reused one
     std::uint32_t attempt_us = 0;  // MAIL to the last reply
     bool remote_accepted = false;  // the peer has answered 250 to the end of data
+    // Of the connection; nothing: TLS was not wanted. Version 0: it was wanted, and could not be had.
+    std::optional<runtime::TlsSummary> tls;
 };
 
 }  // namespace angarium::queue

@@ -1,5 +1,7 @@
 #include "queue/owner.hpp"
 
+#include <algorithm>
+
 #include "engine/base/assert.hpp"
 #include "engine/runtime/awaited_job.hpp"
 #include "queue/bounce.hpp"
@@ -65,9 +67,9 @@ Owner::~Owner() = default;
 // ---- destinations ------------------------------------------------------------------------------------------------------
 
 Destination& Owner::destination(const DestinationKey& key) {
-    if (const auto found = destinations_.find(key); found != destinations_.end()) return *found->second;
+    if (const auto found = destinations_.find(key); found != destinations_.end()) return **found;
     sheet_.add(Level::destinations, 1);
-    return *destinations_.emplace(key.name(), std::make_unique<Destination>(*this, key.name())).first->second;
+    return **destinations_.insert(std::make_unique<Destination>(*this, key.name())).first;
 }
 
 void Owner::touch(Destination& destination) {
@@ -83,18 +85,29 @@ void Owner::settle_down() {
     for (Destination* destination : touched) {
         destination->touched_ = false;
         const bool idle = destination->settle_down();
-        if (!idle || destination->touched_ || destination->hungry_) continue;
-        destinations_.erase(destinations_.find(destination->name_));
+        if (!idle || destination->touched_ || destination->hungry_.any()) continue;
+        destinations_.erase(destinations_.find(destination->key()));
         sheet_.add(Level::destinations, -1);
     }
     // Room in the shard's windows: those that found none get their turn, in the order in which they came.
-    for (auto left = room(); left > 0 && !hungry_.empty(); --left) {
-        Destination* const destination = hungry_.front();
-        hungry_.pop_front();
-        destination->hungry_ = false;
-        touch(*destination);
+    for (const auto source : sources) {
+        auto& hungry = share(source).hungry;
+        for (auto left = room(source) / worth_a_load(); left > 0 && !hungry.empty(); --left) {
+            Destination* const destination = hungry.front();
+            hungry.pop_front();
+            destination->hungry_.reset(static_cast<std::size_t>(source));
+            touch(*destination);
+        }
     }
-    if (stopping_ && held_ == 0) quiet_.signal();
+    if (stopping_ && held() == 0) quiet_.signal();
+}
+
+std::size_t Owner::room(Source source) const {
+    const auto left = [](std::size_t most, std::size_t used) { return most > used ? most - used : 0; };
+    std::size_t used = 0;
+    for (const auto& one : shares_) used += one.held + one.coming;
+    return std::min(left(limits_.in_all, used),
+                    left(most_of_one(), share(source).held + share(source).coming));
 }
 
 runtime::Task<void> Owner::load(Destination& destination, bool deferred, std::size_t most, Place place,
@@ -118,7 +131,7 @@ runtime::Task<void> Owner::load(Destination& destination, bool deferred, std::si
         else
             destination.look(place, from);
     }
-    coming_ -= most;
+    share(Source::stored).coming -= most;
     destination.loaded(deferred, std::move(result));
 }
 
@@ -210,23 +223,29 @@ void Owner::acknowledged(std::unique_ptr<Delivery> delivery) {
     target.acknowledged(delivery->facts.id);
 }
 
-void Owner::waiting(const DestinationName& name, ShardId origin) { destination(name).waiting_at(origin); }
+void Owner::waiting(const DestinationName& name, ShardId origin, bool found) {
+    auto& target = destination(name);
+    target.waiting_at(origin);
+    if (found) target.begin_trial();
+}
 
 void Owner::wanted(const Want& want) {
-    coming_ -= want.count;
+    share(Source::young).coming -= want.count;
     destination(want.name).wanted(want.origin, want.more);
 }
 
-void Owner::noticed(const DestinationName& name, Place place, const MessageId& id) {
-    destination(name).in_store(place, id);
+void Owner::noticed(const DestinationName& name, Place place, const MessageId& id, bool found) {
+    auto& target = destination(name);
+    target.in_store(place, id);
+    if (found) target.begin_trial();
 }
 
 std::vector<Owner::Report> Owner::report() const {
     std::vector<Report> out;
     out.reserve(destinations_.size());
-    for (const auto& [name, destination] : destinations_) {
+    for (const auto& destination : destinations_) {
         Report line;
-        line.name = name;
+        line.name = destination->name_;
         line.ready = destination->ready();
         line.attempting = destination->taken_;
         line.in_store = destination->store_ready_ || destination->next_due_.has_value();
@@ -244,12 +263,16 @@ std::vector<Owner::Report> Owner::report() const {
 
 void Owner::stop() {
     stopping_ = true;
-    for (auto& [name, destination] : destinations_) destination->give_back_all();
+    // In order of their names, so that a simulated end is always the same.
+    std::vector<Destination*> all;
+    for (auto& destination : destinations_) all.push_back(destination.get());
+    std::sort(all.begin(), all.end(), [](const auto* a, const auto* b) { return a->name_ < b->name_; });
+    for (auto* const destination : all) destination->give_back_all();
 }
 
 runtime::Task<void> Owner::close() {
     ANGARIUM_ASSERT(stopping_);
-    while (held_ != 0) co_await quiet_.wait();
+    while (held() != 0) co_await quiet_.wait();
     co_await gate_.closed();
 }
 

@@ -2,6 +2,8 @@
 // origins record it. Owning thread: the shard's.
 #pragma once
 
+#include <algorithm>
+#include <atomic>
 #include <deque>
 #include <memory>
 
@@ -55,15 +57,18 @@ class Owner final : public Outlet {
     // Letters from origins.
     void offered(std::unique_ptr<Delivery> delivery);
     void acknowledged(std::unique_ptr<Delivery> delivery);
-    void waiting(const DestinationName& name, ShardId origin);
+    // `found`: by a start; nobody has tried it yet.
+    void waiting(const DestinationName& name, ShardId origin, bool found);
     void wanted(const Want& want);
-    void noticed(const DestinationName& name, Place place, const MessageId& id);
+    void noticed(const DestinationName& name, Place place, const MessageId& id, bool found);
+    // Destinations that a start has found and whose mail has not been tried yet. Any thread.
+    std::size_t on_trial() const { return on_trial_.load(std::memory_order_relaxed); }
 
     // Gives untried deliveries back and takes no more; the carrier finishes its attempts meanwhile.
     void stop();
     // Resumes when nothing is held: every outcome is recorded.
     runtime::Task<void> close();
-    std::size_t held() const { return held_; }
+    std::size_t held() const { return shares_[0].held + shares_[1].held; }
 
     // For people: what each destination is doing.
     struct Report {
@@ -87,11 +92,21 @@ class Owner final : public Outlet {
     Destination& destination(const DestinationKey& key);
     void touch(Destination& destination);
     void settle_down();
+    // Each source leaves an eighth of the shard's windows to the other: an old queue does not keep new mail for other
+    // destinations out of memory, nor the reverse.
+    struct Share {
+        std::size_t held = 0;             // deliveries of all destinations
+        std::size_t coming = 0;           // asked for
+        std::deque<Destination*> hungry;  // could not refill: no room
+    };
+    Share& share(Source source) { return shares_[static_cast<std::size_t>(source)]; }
+    const Share& share(Source source) const { return shares_[static_cast<std::size_t>(source)]; }
+    std::size_t most_of_one() const { return limits_.in_all - limits_.in_all / 8; }
     // How many more deliveries may be asked for.
-    std::size_t room() const {
-        const auto used = held_ + coming_;
-        return limits_.in_all > used ? limits_.in_all - used : 0;
-    }
+    std::size_t room(Source source) const;
+    // Once the windows are full, room comes back one by one; a load for each would cost more than the delivery.
+    std::size_t worth_a_load() const { return std::clamp<std::size_t>(limits_.in_all / 16, 1, 16); }
+    bool full(Source source) const { return held() >= limits_.in_all || share(source).held >= most_of_one(); }
 
     QueueSet& set_;
     runtime::Shard& shard_;
@@ -102,11 +117,10 @@ class Owner final : public Outlet {
     const RetryOptions retry_;
     const WindowLimits limits_;
     Carrier* carrier_ = nullptr;
-    DestinationMap<std::unique_ptr<Destination>> destinations_;
+    DestinationSet<Destination> destinations_;
     std::vector<Destination*> touched_;
-    std::deque<Destination*> hungry_;  // could not refill: the shard's windows were full
-    std::size_t held_ = 0;             // deliveries of all destinations
-    std::size_t coming_ = 0;           // asked for, from the store and from origins
+    std::array<Share, sources.size()> shares_;
+    std::atomic<std::size_t> on_trial_ = 0;
     bool stopping_ = false;
     runtime::Event quiet_;
     runtime::Gate gate_;

@@ -31,7 +31,7 @@ void Delivery::arrive() {
 
 void Waiting::arrive() {
     const std::unique_ptr<Waiting> self(this);
-    set_.here().owner().waiting(name_, origin_);
+    set_.here().owner().waiting(name_, origin_, found_);
 }
 
 void Want::arrive() {
@@ -44,7 +44,7 @@ void Want::arrive() {
 
 void Notice::arrive() {
     const std::unique_ptr<Notice> self(this);
-    for (const auto& key : keys_) set_.here().owner().noticed(key.name, key.place, key.id);
+    for (const auto& key : keys_) set_.here().owner().noticed(key.name, key.place, key.id, found_);
 }
 
 void BodyCall::arrive() {
@@ -134,7 +134,7 @@ runtime::Task<Result<void>> QueueSet::prepare(runtime::Shard& shard) {
         const ShardId id{static_cast<std::uint8_t>(journal)};
         std::unique_ptr<DeliveryLog> log;
         if (!options_.log_directory.empty()) {
-            auto opened = DeliveryLog::open(files_, options_.log_directory, id);
+            auto opened = DeliveryLog::open(files_, options_.log_directory, id, source(journal).tail);
             if (!opened) co_return std::unexpected(opened.error());
             log = std::move(*opened);
         }
@@ -172,7 +172,7 @@ Result<void> QueueSet::start(runtime::Shard& shard) {
     auto queue = std::make_unique<Queue>();
     auto& sheet = registry_.sheet(shard.id());
     if (!options_.log_directory.empty()) {
-        auto log = DeliveryLog::open(files_, options_.log_directory, shard.id());
+        auto log = DeliveryLog::open(files_, options_.log_directory, shard.id(), source(number).tail);
         if (!log) return std::unexpected(log.error());
         queue->log_ = std::move(*log);
         queue->log_->report_to(sheet);
@@ -187,6 +187,7 @@ Result<void> QueueSet::start(runtime::Shard& shard) {
     queue->journal_->on_failure = [this, id = shard.id()](std::string text) {
         auto& failed = of(id);
         if (failed.journal_failed()) {  // else it just cannot grow
+            journal_failed_.store(true, std::memory_order_relaxed);
             publish_room(id, false);
             failed.origin().wake_slowed();
         }
@@ -213,7 +214,7 @@ Result<void> QueueSet::start(runtime::Shard& shard) {
 }
 
 void QueueSet::begin(runtime::Shard& shard) {
-    of(shard.id()).origin().announce_all();
+    of(shard.id()).origin().begin();
     if (index(shard.id()) == 0) finding_.hold(find_stored());
 }
 
@@ -224,6 +225,8 @@ std::size_t QueueSet::body_bytes() const {
 }
 
 bool QueueSet::may_attempt() const {
+    if (std::any_of(bodies_.begin(), bodies_.end(), [](const auto& account) { return account->exhausted(); }))
+        return false;
     return std::all_of(room_.begin(), room_.end(),
                        [](const auto& room) { return room.load(std::memory_order_relaxed); });
 }
@@ -247,6 +250,22 @@ class FindJob final : public runtime::AwaitedJob {
 
 }  // namespace
 
+std::size_t QueueSet::on_trial() const {
+    std::size_t sum = 0;
+    for (const auto& queue : queues_) sum += queue->owner_->on_trial();
+    return sum;
+}
+
+// What a start has found and nobody has tried yet stays few, so that new mail waits neither behind a hundred thousand questions
+// about names nor for room in the windows. Where trials take long there is more to try all the same.
+runtime::Task<void> QueueSet::pace_trials(runtime::Shard& shard) const {
+    constexpr std::size_t most_on_trial = 2048;
+    constexpr Duration look = 5ms, longest = 1s;
+    const auto until = shard.now() + longest;
+    do co_await shard.sleep(look);  // at least once: the letters arrive
+    while (on_trial() > most_on_trial && shard.now() < until && !stopping_);
+}
+
 runtime::Task<void> QueueSet::find_stored() {
     constexpr std::size_t step = 512;  // destinations a look: some milliseconds of one storage thread
     auto& shard = runtime::Shard::current();
@@ -269,8 +288,9 @@ runtime::Task<void> QueueSet::find_stored() {
         for (unsigned owner = 0; owner < shards_; ++owner)
             if (!byowner[owner].empty())
                 shard.send(ShardId{static_cast<std::uint8_t>(owner)},
-                           std::make_unique<Notice>(*this, std::move(byowner[owner])));
+                           std::make_unique<Notice>(*this, std::move(byowner[owner]), true));
         if (job.result->size() < step) co_return;
+        co_await pace_trials(shard);
     }
 }
 

@@ -101,6 +101,11 @@ class QueueSet {
         room_[index(shard)].store(room, std::memory_order_relaxed);
     }
     bool may_attempt() const;
+    // For a start's search: resumes when there is room for more to be tried.
+    runtime::Task<void> pace_trials(runtime::Shard& shard) const;
+    // A shard's journal has failed: none accepts any more, since attempts have stopped for all, and the next start must sort
+    // out what is on the disk.
+    bool journal_failed() const { return journal_failed_.load(std::memory_order_relaxed); }
 
   private:
     QueueSet(QueueOptions options, unsigned shards, runtime::FileSystem& files, std::unique_ptr<Store> store,
@@ -110,6 +115,7 @@ class QueueSet {
     std::uint64_t segment_bytes() const;
     unsigned segments() const;
     JournalSource source(unsigned shard) const;
+    std::size_t on_trial() const;
     runtime::Task<void> find_stored();
 
     const QueueOptions options_;
@@ -123,7 +129,7 @@ class QueueSet {
     std::vector<std::unique_ptr<Queue>> queues_;
     std::vector<std::shared_ptr<MemoryAccount>> bodies_;  // per shard
     std::vector<std::atomic<bool>> room_;
-    std::atomic<bool> stopping_ = false;
+    std::atomic<bool> stopping_ = false, journal_failed_ = false;
     runtime::Gate finding_;  // shard 0's
 };
 

@@ -16,10 +16,11 @@ namespace {
 //   recipient text, notify | 16 when an original recipient follows, [original text]
 //   accept    kind, id, flags, options, [declared size], [about id], size, sender text, recipients, trace (3 texts),
 //             parts (lsn, length), last part to the end
+//   secure    the same with a kind of its own and three more texts in the trace: TLS, cipher, identity
 //   part      kind, id, index, bytes to the end
 //   outcome   kind, id, flags, [stream text], domain text, [due], attempt, at, [next due], size, sender text,
 //             recipients (texts), reasons (code, class, subject, detail, text), results, site, host, peer (texts),
-//             connect_us, attempt_us
+//             connect_us, attempt_us, [version of TLS; unless 0: cipher, verification]
 //   result    verdict | 4 when the recipient's index follows (else: its position) | 8 when the reason's follows (else 0)
 //   delivery  version, id, flags, options, domain text, sender text, recipients, size, parts, attempts, reason text
 //
@@ -34,7 +35,9 @@ constexpr unsigned flag_stream = 1, flag_eight_bit = 2, flag_smtputf8 = 4, flag_
 constexpr unsigned flag_ret_shift = 3;  // two bits
 // The flags byte of an outcome.
 constexpr unsigned outcome_stream = 1, outcome_expired = 2, outcome_due = 4, outcome_next_due = 8,
-                   outcome_remote_accepted = 16, outcome_known = 31;
+                   outcome_remote_accepted = 16, outcome_tls = 32, outcome_known = 63;
+// The first byte of an accept whose client came by TLS or has authenticated; no RecordKind and no delivery_version.
+constexpr unsigned secure_accept = 0x81;
 constexpr unsigned recipient_original = 16, result_index = 4, result_reason = 8;
 
 constexpr std::size_t fixed_most = 2 + 2 * MessageId::size;  // kind, flags, id, about
@@ -119,6 +122,10 @@ smtp::ReversePath read_sender(WireReader& in) {
     return {};
 }
 
+bool is_secure(const Trace& trace) {
+    return !trace.tls.empty() || !trace.cipher.empty() || !trace.identity.empty();
+}
+
 // What an accept shares with its deliveries.
 MessageOptions options_of(const smtp::Envelope& envelope) {
     return {envelope.body, envelope.smtputf8, envelope.ret, envelope.envelope_id};
@@ -139,6 +146,7 @@ std::size_t accept_most(const AcceptRecord& record, const MessageOptions& option
     return fixed_most + options_most(options, record.stream) + 2 * varint_most +
            text_most(record.envelope.sender.text()) + recipients_most(record.envelope.recipients) +
            text_most(record.trace.peer) + text_most(record.trace.helo) + text_most(record.trace.protocol) +
+           text_most(record.trace.tls) + text_most(record.trace.cipher) + text_most(record.trace.identity) +
            (1 + 2 * record.parts.size()) * varint_most;
 }
 
@@ -146,8 +154,9 @@ std::size_t accept_most(const AcceptRecord& record, const MessageOptions& option
 
 void encode_accept_header(std::string& out, const AcceptRecord& record) {
     const auto options = options_of(record.envelope);
+    const bool secure = is_secure(record.trace);
     append(out, accept_most(record, options), [&](WireWriter& to) {
-        to.byte(static_cast<unsigned>(RecordKind::accept));
+        to.byte(secure ? secure_accept : static_cast<unsigned>(RecordKind::accept));
         to.id(record.id);
         to.byte(options_flags(options, record.stream) | (record.envelope.declared_size ? flag_declared : 0u) |
                 (record.bounce ? flag_about : 0u));
@@ -160,6 +169,11 @@ void encode_accept_header(std::string& out, const AcceptRecord& record) {
         to.text(record.trace.peer);
         to.text(record.trace.helo);
         to.text(record.trace.protocol);
+        if (secure) {
+            to.text(record.trace.tls);
+            to.text(record.trace.cipher);
+            to.text(record.trace.identity);
+        }
         to.varint(record.parts.size());
         for (const auto& part : record.parts) {
             to.varint(part.lsn);
@@ -170,7 +184,8 @@ void encode_accept_header(std::string& out, const AcceptRecord& record) {
 
 std::optional<AcceptRecord> decode_accept(std::string_view payload) {
     WireReader in(payload);
-    if (in.byte() != static_cast<unsigned>(RecordKind::accept)) return std::nullopt;
+    const unsigned kind = in.byte();
+    if (kind != static_cast<unsigned>(RecordKind::accept) && kind != secure_accept) return std::nullopt;
     AcceptRecord record;
     record.id = in.id();
     const unsigned flags = in.byte();
@@ -185,6 +200,11 @@ std::optional<AcceptRecord> decode_accept(std::string_view payload) {
     record.trace.peer = in.text();
     record.trace.helo = in.text();
     record.trace.protocol = in.text();
+    if (kind == secure_accept) {
+        record.trace.tls = in.text();
+        record.trace.cipher = in.text();
+        record.trace.identity = in.text();
+    }
     const auto parts = in.count(2);
     record.parts.reserve(parts);
     for (std::size_t i = 0; i < parts && in.ok(); ++i) {
@@ -223,7 +243,7 @@ std::optional<PartRecord> decode_part(std::string_view payload) {
 namespace {
 
 std::size_t outcome_most(const OutcomeRecord& record) {
-    std::size_t most = fixed_most + text_most(record.stream) + text_most(record.domain) + 10 * varint_most +
+    std::size_t most = fixed_most + text_most(record.stream) + text_most(record.domain) + 13 * varint_most +
                        text_most(record.sender.text());
     for (const auto& recipient : record.recipients) most += text_most(recipient);
     for (const auto& reason : record.outcome.reasons) most += 4 * varint_most + text_most(reason.text);
@@ -235,7 +255,8 @@ std::size_t outcome_most(const OutcomeRecord& record) {
 unsigned outcome_flags(const OutcomeRecord& record) {
     return (record.stream != default_stream ? outcome_stream : 0u) | (record.expired ? outcome_expired : 0u) |
            (record.place.ready() ? 0u : outcome_due) | (record.ends() ? 0u : outcome_next_due) |
-           (record.outcome.remote_accepted ? outcome_remote_accepted : 0u);
+           (record.outcome.remote_accepted ? outcome_remote_accepted : 0u) |
+           (record.outcome.tls ? outcome_tls : 0u);
 }
 
 void write_outcome(WireWriter& out, const OutcomeRecord& record) {
@@ -263,6 +284,11 @@ void write_outcome(WireWriter& out, const OutcomeRecord& record) {
     out.text(outcome.peer);
     out.varint(outcome.connect_us);
     out.varint(outcome.attempt_us);
+    if (!outcome.tls) return;
+    out.varint(outcome.tls->version);
+    if (outcome.tls->version == 0) return;
+    out.varint(outcome.tls->cipher);
+    out.byte(outcome.tls->verification);
 }
 
 void read_reason(WireReader& in, Reason& reason) {
@@ -299,6 +325,11 @@ void read_outcome(WireReader& in, OutcomeRecord& record) {
     outcome.peer = in.text();
     outcome.connect_us = in.varint32();
     outcome.attempt_us = in.varint32();
+    if (!outcome.tls) return;
+    outcome.tls->version = static_cast<std::uint16_t>(in.varint_at_most(UINT16_MAX));
+    if (outcome.tls->version == 0) return;
+    outcome.tls->cipher = static_cast<std::uint16_t>(in.varint_at_most(UINT16_MAX));
+    outcome.tls->verification = in.byte();
 }
 
 }  // namespace
@@ -343,6 +374,7 @@ std::optional<OutcomeRecord> decode_outcome(std::string_view payload) {
     record.recipients.resize(in.count(1));
     for (auto& recipient : record.recipients) recipient = in.text();
     record.outcome.remote_accepted = (flags & outcome_remote_accepted) != 0;
+    if (flags & outcome_tls) record.outcome.tls.emplace();
     read_outcome(in, record);
     if (!in.ok() || in.left() != 0) return std::nullopt;
     return record;

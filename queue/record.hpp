@@ -2,7 +2,7 @@
 // and nowhere else. Encoding never fails; decoding returns nothing for bytes that are not such a record.
 //
 //   accept   id, stream?, envelope, trace, parts' positions, last part's bytes      a message, whole with its parts
-//   part     id, index, bytes                                                      256 KiB of a large body
+//   part     id, index in the order of writing, bytes                              256 KiB of a large body, or its head
 //   outcome  id, stream, domain, place, attempt, results, next due                  one attempt: delivered, deferred, failed
 //   A failure and its bounce (an accept) are encoded side by side, so that they share a group.
 #pragma once

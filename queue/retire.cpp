@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "engine/base/mistakes.hpp"
 #include "queue/incoming.hpp"
 #include "queue/origin.hpp"
 #include "queue/queue.hpp"
@@ -100,14 +101,17 @@ runtime::Task<void> Origin::retire() {
             set_.alarm(
                 "a journal segment cannot be retired: intake stops when the journal is full. Check the "
                 "disk.");
-            // The delivery log's disk may have been full: what has been marked is marked, the rest is tried again.
-            for (int step = 0; step < 100 && !closing_; ++step) co_await shard_.sleep(100ms);
+            // What has been marked is marked, the rest is tried again: at once, when the delivery log's disk was full and has
+            // space again.
+            const bool full = log_ != nullptr && log_->failing();
+            for (int step = 0; step < 100 && !closing_ && (!full || log_->failing()); ++step)
+                co_await shard_.sleep(100ms);
         }
     }
 }
 
 runtime::Task<bool> Origin::retire_segment(Lsn end) {
-    if (!co_await carry_forward(end)) co_return false;
+    if (!makes(Mistake::parts_left_behind) && !co_await carry_forward(end)) co_return false;
     if (log_ != nullptr) {  // the tail must not pass events that the delivery log could still lose
         const auto synced = co_await log_->sync();
         if (!synced) co_return false;
@@ -139,6 +143,7 @@ runtime::Task<bool> Origin::retire_segment(Lsn end) {
         if (writer_.failed()) co_return false;
     }
     issue(std::move(read), end, progress);
+    if (makes(Mistake::early_recycle)) journal_.release_before(end);
     writer_.flush([progress] {
         progress->flushed = true;
         progress->changed.signal();
@@ -175,6 +180,7 @@ void Origin::issue(std::vector<Read> read, Lsn tail, std::shared_ptr<Progress> p
         }
         batch.survivors.push_back(std::move(survivor));
     }
+    if (makes(Mistake::tail_without_survivors) && batch.survivors.size() > 1) batch.survivors.pop_back();
     sheet_.add(Count::messages_retired, ids.size());
     batch.tail = std::pair(shard_.id(), tail);
     ++progress->ahead;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "engine/base/assert.hpp"
+#include "engine/base/mistakes.hpp"
 #include "engine/smtp/text.hpp"
 #include "queue/bounce.hpp"
 #include "queue/origin.hpp"
@@ -73,7 +74,7 @@ class Origin::OutcomeEntry final : public JournalRecord {
             failed.push_back(
                 {recipient, record.outcome.reasons[result.reason], record.outcome.host, record.expired});
         }
-        if (failed.empty()) return;
+        if (failed.empty() || makes(Mistake::lost_bounce)) return;
         AcceptRecord accept;
         accept.id =
             MessageId::make(record.at, facts.id.store(), origin_.shard_.id(), origin_.shard_.random());
@@ -113,6 +114,7 @@ void Origin::settled(std::unique_ptr<Delivery> delivery) {
     ++recording_;
     auto entry = std::make_unique<OutcomeEntry>(*this, std::move(delivery));
     entry->delivery->body.reset();
+    if (makes(Mistake::lost_settle) && !entry->bounce) return recorded(*entry.release());
     journal_.append(*entry.release(), Precedence::settle);  // owns itself until durable() or failed()
     publish_room();
 }
@@ -146,7 +148,7 @@ void Origin::recorded(OutcomeEntry& entry_) {
     }
 
     Young* const message = young_.find(record.id);
-    if (message != nullptr && !message->retiring) {
+    if (message != nullptr && (!message->retiring || makes(Mistake::settle_ignores_retire))) {
         auto* const young = delivery_of(*message, {record.stream, record.domain});
         ANGARIUM_ASSERT(young != nullptr);
         if (record.ends()) {

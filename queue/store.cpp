@@ -54,8 +54,10 @@ class Scan {
 
 class RocksStore final : public Store {
   public:
-    RocksStore(std::unique_ptr<Rocks> rocks, std::chrono::milliseconds reclaim_every)
-        : rocks_(std::move(rocks)), reclaimer_(*rocks_, reclaim_every) {}
+    RocksStore(std::unique_ptr<Rocks> rocks, const StoreOptions& options)
+        : rocks_(std::move(rocks)),
+          settle_(options.settle_background),
+          reclaimer_(*rocks_, options.reclaim_every) {}
 
     Result<void> read_meta();
     StoreMeta meta() override;
@@ -70,6 +72,7 @@ class RocksStore final : public Store {
     Result<std::vector<Found>> find_destinations(const std::optional<DestinationName>& after,
                                                  std::size_t most) override;
     StoreTotals totals() override;
+    bool waits_for_space() const override { return rocks_->health->full(); }
     void give_up() override { rocks_->health->give_up(); }
 
   private:
@@ -81,9 +84,14 @@ class RocksStore final : public Store {
     Result<std::uint64_t> flush_in_files();
     std::unexpected<Error> failed(const rocksdb::Status& status);
     void put_held(rocksdb::WriteBatch& batch, const Changes::Delta& held);
+    void tell_reclaimer(const Changes::Delta& held) {
+        reclaimer_.holds(static_cast<std::uint64_t>(held.messages),
+                         static_cast<std::uint64_t>(held.ready + held.deferred));
+    }
     std::uint64_t property(Family family, const std::string& name);
 
     std::unique_ptr<Rocks> rocks_;
+    const bool settle_;
     Reclaimer reclaimer_;
     std::mutex applying_;  // one batch at a time: the totals in it follow from the one before
     Changes::Delta held_;  // what the store holds
@@ -140,6 +148,7 @@ Result<void> RocksStore::read_meta() {
     held_.messages = static_cast<std::int64_t>(*messages);
     held_.ready = static_cast<std::int64_t>(*ready);
     held_.deferred = static_cast<std::int64_t>(*deferred);
+    tell_reclaimer(held_);
     return {};
 }
 
@@ -197,7 +206,9 @@ Result<void> RocksStore::until_there_is_space(std::string_view what, Call&& call
 Result<void> RocksStore::write(rocksdb::WriteBatch& batch) {
     rocksdb::WriteOptions options;
     options.disableWAL = true;
-    return until_there_is_space("write failed", [&] { return rocks_->db->Write(options, &batch); });
+    auto written = until_there_is_space("write failed", [&] { return rocks_->db->Write(options, &batch); });
+    if (settle_) rocks_->settle();
+    return written;
 }
 
 void RocksStore::put_held(rocksdb::WriteBatch& batch, const Changes::Delta& held) {
@@ -220,7 +231,8 @@ Result<void> RocksStore::apply(const StoreBatch& batch) {
         const std::lock_guard lock(mutex_);
         held_ = held;
     }
-    reclaimer_.removed(changes.removed_parts(), changes.removed_deliveries());
+    reclaimer_.removed(changes.removed_messages(), changes.removed_deliveries());
+    tell_reclaimer(held);
     if (batch.tail) {
         const std::lock_guard lock(mutex_);
         const auto shard = index(batch.tail->first);
@@ -250,6 +262,7 @@ Result<void> RocksStore::flush() {
         if (!flushed) return flushed;
         const auto persisted = flush_in_files();
         if (!persisted) return std::unexpected(persisted.error());
+        if (settle_) rocks_->settle();
         if (*persisted >= mine) return {};
         std::this_thread::sleep_for(std::chrono::milliseconds(2));
     }
@@ -401,7 +414,6 @@ StoreTotals RocksStore::totals() {
         totals.ready = static_cast<std::uint64_t>(held_.ready);
         totals.deferred = static_cast<std::uint64_t>(held_.deferred);
     }
-    totals.bodies = property(Family::body, Properties::kEstimateNumKeys);
     for (const auto family : all_families) {
         totals.disk_bytes += property(family, Properties::kTotalSstFilesSize);
         totals.memory_bytes += property(family, Properties::kEstimateTableReadersMem);
@@ -418,7 +430,7 @@ StoreTotals RocksStore::totals() {
 Result<std::unique_ptr<Store>> open_rocks_store(const StoreOptions& options) {
     auto rocks = open_rocks(options, store_format);
     if (!rocks) return std::unexpected(rocks.error());
-    auto store = std::make_unique<RocksStore>(std::move(*rocks), options.reclaim_every);
+    auto store = std::make_unique<RocksStore>(std::move(*rocks), options);
     if (auto read = store->read_meta(); !read) return std::unexpected(read.error());
     return store;
 }

@@ -29,6 +29,9 @@
 
 namespace angarium::queue {
 
+// Descriptors that a store holds at most: its readers, and what flushes and compactions write.
+inline constexpr std::size_t most_store_descriptors = 640;
+
 struct StoreOptions {
     std::string path;
     std::size_t memory =
@@ -36,8 +39,11 @@ struct StoreOptions {
     int background_threads = 2;              // flushes and compactions
     std::function<void(std::string)> alarm;  // an error of the disk, in words; called on any thread
     std::string file_system;                 // by RocksDB's name for it; empty: the system's. For fault tests
-    std::chrono::milliseconds reclaim_every{
-        30'000};  // how often to look whether removed bodies are worth compacting
+    // How often to look whether what was removed is worth compacting.
+    std::chrono::milliseconds reclaim_every{30'000};
+    // For the simulation, whose time is its own. Called instead of waiting half a second for space; false: give up.
+    std::function<bool()> wait_for_space;
+    bool settle_background = false;  // calls return only when no flush and no compaction runs or is due
 };
 
 // A message on its way from the journal into the store.
@@ -82,7 +88,6 @@ struct StoreMeta {
 struct StoreTotals {
     std::uint64_t messages = 0, ready = 0,
                   deferred = 0;  // exact: kept with the batches; the last two count deliveries
-    std::uint64_t bodies = 0;    // an estimate of parts
     std::uint64_t disk_bytes = 0, memory_bytes = 0;  // files; cache, memtables and readers
     bool write_stopped = false;
     std::uint64_t pending_compaction_bytes = 0;
@@ -121,10 +126,15 @@ class Store {
                                                          std::size_t most) = 0;
     // For metrics and the command line: estimates, cheap.
     virtual StoreTotals totals() = 0;
+    // The disk was full when it was last written to, and nothing has succeeded since. Any thread.
+    virtual bool waits_for_space() const { return false; }
     // On a full disk apply() and flush() wait for space. After this, from any thread, they fail instead: for the end.
     virtual void give_up() {}
 };
 
 Result<std::unique_ptr<Store>> open_rocks_store(const StoreOptions& options);
+
+// For tests of the whole program: the name of a file system (for StoreOptions) whose syncs fail while the file `failing` exists.
+std::string failing_file_system(const std::string& failing);
 
 }  // namespace angarium::queue

@@ -96,7 +96,7 @@ Result<void> Changes::end(const DeliveryFacts& facts) {
     --delta_.messages;
     for (std::uint32_t part = 0; part < facts.parts; ++part)
         writes_->Delete(rocks_.family(Family::body), keys::body(facts.id, part));
-    removed_parts_ += facts.parts;
+    ++removed_messages_;
     return {};
 }
 

@@ -34,7 +34,7 @@ class Changes {
         }
     };
     const Delta& delta() const { return delta_; }
-    std::uint64_t removed_parts() const { return removed_parts_; }
+    std::uint64_t removed_messages() const { return removed_messages_; }
     std::uint64_t removed_deliveries() const { return removed_deliveries_; }
 
   private:
@@ -53,7 +53,7 @@ class Changes {
     std::array<std::map<std::string, std::optional<std::string>, std::less<>>, families> earlier_;
     bool remember_ = false;
     Delta delta_;
-    std::uint64_t removed_parts_ = 0, removed_deliveries_ = 0;
+    std::uint64_t removed_messages_ = 0, removed_deliveries_ = 0;
 };
 
 std::string tail_key(ShardId shard);

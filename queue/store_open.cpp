@@ -24,7 +24,11 @@ namespace {
 constexpr std::size_t min_blob_size =
     1024;  // bytes; smaller bodies stay in the tree, larger ones are written once
 constexpr std::size_t blob_file_size = 64 * 1024 * 1024;  // a file goes when all in it is gone
+// A compaction that collects garbage has a buffer of this size for every file that it meets: they come to a thousandth of the
+// bodies' bytes.
+constexpr std::size_t blob_readahead = 64 * 1024;
 constexpr int max_open_files = 512;  // table and blob readers; each may hold a few 100 KiB
+static_assert(max_open_files + 100 < most_store_descriptors);
 constexpr std::size_t largest_memtable = 64 * 1024 * 1024;
 // A file with this many deletions among so many neighbours is compacted: seeks over it would crawl.
 constexpr std::size_t deletion_window = 1024, deletion_trigger = 768;
@@ -94,7 +98,8 @@ rocksdb::ColumnFamilyOptions family_options(Family family, const StoreOptions& o
     const bool point_lookups =
         family == Family::ready || family == Family::deferred || family == Family::pending;
     made.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table_options(cache, point_lookups)));
-    if (point_lookups || family == Family::body)
+    // Not bodies: nobody scans them, and a small file of deletions would write all of their keys again.
+    if (point_lookups)
         made.table_properties_collector_factories.push_back(
             rocksdb::NewCompactOnDeletionCollectorFactory(deletion_window, deletion_trigger));
     if (family == Family::body) {
@@ -104,7 +109,7 @@ rocksdb::ColumnFamilyOptions family_options(Family family, const StoreOptions& o
         // A compaction that collected garbage as well would write every body again that it meets: twice the bytes for a
         // growing backlog. The reclaimer does it, when more has been removed than is left.
         made.enable_blob_garbage_collection = false;
-        made.blob_compaction_readahead_size = 2 << 20;
+        made.blob_compaction_readahead_size = blob_readahead;
     }
     return made;
 }
@@ -137,8 +142,9 @@ rocksdb::DBOptions database_options(const StoreOptions& options, Rocks& rocks) {
 
 // The format that a store was written with: 0 for a new one. Opens only what it needs, and only for reading, so that a
 // store of another version is not touched.
-std::uint32_t stored_format(const std::string& path) {
+std::uint32_t stored_format(const std::string& path, rocksdb::Env* env) {
     rocksdb::Options options;
+    if (env != nullptr) options.env = env;
     options.info_log_level = rocksdb::FATAL_LEVEL;
     options.max_open_files = 16;
     const std::vector<rocksdb::ColumnFamilyDescriptor> wanted = {{rocksdb::kDefaultColumnFamilyName, {}},
@@ -221,7 +227,9 @@ void StoreHealth::recovered() {
 }
 
 bool StoreHealth::wait_for_space() {
+    if (wait_ && !wait_()) return false;
     std::unique_lock lock(mutex_);
+    if (wait_) return !given_up_;
     return !wake_.wait_for(lock, std::chrono::milliseconds(500), [&] { return given_up_; });
 }
 
@@ -236,8 +244,8 @@ std::string StoreHealth::reason() {
     return reason_;
 }
 
-Rocks::Rocks(std::function<void(std::string)> alarm)
-    : health(std::make_shared<StoreHealth>(std::move(alarm))) {}
+Rocks::Rocks(const StoreOptions& options)
+    : health(std::make_shared<StoreHealth>(options.alarm, options.wait_for_space)) {}
 
 Rocks::~Rocks() {
     if (db == nullptr) return;
@@ -246,17 +254,39 @@ Rocks::~Rocks() {
     delete db;
 }
 
+void Rocks::settle() const {
+    using Properties = rocksdb::DB::Properties;
+    const auto busy = [this](const std::string& name, rocksdb::ColumnFamilyHandle* handle) {
+        std::uint64_t value = 0;
+        return db->GetIntProperty(handle, name, &value) && value != 0;
+    };
+    const auto anything = [&] {
+        if (busy(Properties::kNumRunningFlushes, handles[0]) ||
+            busy(Properties::kNumRunningCompactions, handles[0]))
+            return true;
+        return std::any_of(handles.begin(), handles.end(), [&](auto* handle) {
+            return busy(Properties::kMemTableFlushPending, handle) ||
+                   busy(Properties::kCompactionPending, handle);
+        });
+    };
+    while (!health->full() && !health->failed() && anything())
+        std::this_thread::sleep_for(std::chrono::microseconds(50));
+}
+
 Result<std::unique_ptr<Rocks>> open_rocks(const StoreOptions& options, std::uint32_t format) {
-    std::error_code failed;
-    std::filesystem::create_directories(options.path, failed);
-    if (failed) return failure(fmt::format("queue at {} cannot be made: {}", options.path, failed.message()));
-    if (const auto stored = stored_format(options.path); stored != 0 && stored != format)
+    auto rocks = std::make_unique<Rocks>(options);
+    if (auto used = use_file_system(options.file_system, *rocks); !used) return std::unexpected(used.error());
+    if (!rocks->env) {
+        std::error_code failed;
+        std::filesystem::create_directories(options.path, failed);
+        if (failed)
+            return failure(fmt::format("queue at {} cannot be made: {}", options.path, failed.message()));
+    }
+    if (const auto stored = stored_format(options.path, rocks->env.get()); stored != 0 && stored != format)
         return failure(
             fmt::format("queue at {} has format {}, this program reads {}; run the version that wrote it",
                         options.path, stored, format));
 
-    auto rocks = std::make_unique<Rocks>(options.alarm);
-    if (auto used = use_file_system(options.file_system, *rocks); !used) return std::unexpected(used.error());
     rocks->cache = rocksdb::NewLRUCache(options.memory);
     rocksdb::Env::Default()->SetBackgroundThreads(options.background_threads, rocksdb::Env::LOW);
     std::vector<rocksdb::ColumnFamilyDescriptor> wanted;

@@ -2,6 +2,7 @@
 // reach the store's health through its listener.
 #include <rocksdb/db.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <map>
 
@@ -11,20 +12,20 @@ namespace angarium::queue {
 namespace {
 
 // Below these it can wait until nothing has been removed for a while.
-constexpr std::uint64_t many_parts = 1024, many_deliveries = 20'000;
+constexpr std::uint64_t many_messages = 1024, many_deliveries = 20'000;
 
-std::uint64_t keys_in(Rocks& rocks, Family family) {
-    std::uint64_t keys = 0;
-    rocks.db->GetIntProperty(rocks.family(family), rocksdb::DB::Properties::kEstimateNumKeys, &keys);
-    return keys;
-}
+// What an earlier run of the program left in the family's files: keys, and deletions that nobody has compacted yet.
+struct Lying {
+    std::uint64_t keys = 0, deletions = 0;
+};
 
-// Deletions that lie in the family's files: what an earlier run of the program removed and nobody has compacted yet.
-std::uint64_t deletions_in_files(Rocks& rocks, Family family) {
+Lying in_files(Rocks& rocks, Family family) {
     std::map<std::string, std::string> properties;
     const auto& name = rocksdb::DB::Properties::kAggregatedTableProperties;
-    if (!rocks.db->GetMapProperty(rocks.family(family), name, &properties)) return 0;
-    return std::strtoull(properties["num_deletions"].c_str(), nullptr, 10);
+    if (!rocks.db->GetMapProperty(rocks.family(family), name, &properties)) return {};
+    const auto entries = std::strtoull(properties["num_entries"].c_str(), nullptr, 10);
+    const auto deletions = std::strtoull(properties["num_deletions"].c_str(), nullptr, 10);
+    return {entries - std::min<std::uint64_t>(entries, 2 * deletions), deletions};
 }
 
 // More was removed than is left, and it is much, or has been all for a while.
@@ -47,31 +48,47 @@ Reclaimer::~Reclaimer() {
 }
 
 void Reclaimer::run() {
-    std::uint64_t parts_before = 0, deliveries_before = 0;
+    std::uint64_t messages_before = 0, deliveries_before = 0;
     for (bool first = true;; first = false) {
         {
             std::unique_lock lock(mutex_);
             if (wake_.wait_for(lock, every_, [&] { return canceled_.load(); })) return;
         }
-        if (first)
-            removed(deletions_in_files(rocks_, Family::body),
-                    deletions_in_files(rocks_, Family::ready) + deletions_in_files(rocks_, Family::deferred));
-        parts_before = look(removed_parts_, parts_before, many_parts, {Family::body});
-        deliveries_before = look(removed_deliveries_, deliveries_before, many_deliveries,
+        if (first) {
+            const auto parts = in_files(rocks_, Family::body);
+            // Removed messages had as many parts as those that are left.
+            const auto parts_each =
+                std::max<std::uint64_t>(1, parts.keys / std::max<std::uint64_t>(1, messages_.load()));
+            removed(parts.deletions / parts_each,
+                    in_files(rocks_, Family::ready).deletions + in_files(rocks_, Family::deferred).deletions);
+        }
+        messages_before =
+            look(removed_messages_, messages_before, messages_.load(), many_messages, {Family::body});
+        deliveries_before = look(removed_deliveries_, deliveries_before, deliveries_.load(), many_deliveries,
                                  {Family::ready, Family::deferred, Family::pending});
     }
 }
 
-std::uint64_t Reclaimer::look(std::atomic<std::uint64_t>& counter, std::uint64_t before, std::uint64_t many,
-                              std::initializer_list<Family> of) {
+std::uint64_t Reclaimer::look(std::atomic<std::uint64_t>& counter, std::uint64_t before, std::uint64_t left,
+                              std::uint64_t many, std::initializer_list<Family> of) {
     const auto removed = counter.load(std::memory_order_relaxed);
-    std::uint64_t left = 0;
-    for (const auto family : of) left += keys_in(rocks_, family);
     if (rocks_.health->full() || rocks_.health->failed() || !worthwhile(removed, before, left, many))
         return removed;
     counter.fetch_sub(removed, std::memory_order_relaxed);
     for (const auto family : of) compact(family);
+    // A compaction of RocksDB's own that ran meanwhile has made files that ours left alone: once more, then.
+    if (garbage_remains()) counter.fetch_add(removed, std::memory_order_relaxed);
     return 0;
+}
+
+// At least as many bytes lie in blob files for removed bodies as for those that are left.
+bool Reclaimer::garbage_remains() {
+    using Properties = rocksdb::DB::Properties;
+    std::uint64_t all = 0, garbage = 0;
+    auto* const family = rocks_.family(Family::body);
+    rocks_.db->GetIntProperty(family, Properties::kLiveBlobFileSize, &all);
+    rocks_.db->GetIntProperty(family, Properties::kLiveBlobFileGarbageSize, &garbage);
+    return garbage > 0 && garbage >= all - std::min(garbage, all);
 }
 
 void Reclaimer::compact(Family family) {

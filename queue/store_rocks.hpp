@@ -43,7 +43,9 @@ std::string_view name_of(Family family);
 // sync nobody knows what the disk holds (a second try may falsely succeed), so nothing is written any more.
 class StoreHealth {
   public:
-    explicit StoreHealth(std::function<void(std::string)> alarm) : alarm_(std::move(alarm)) {}
+    // `wait`: what waiting for space is; empty: half a second of sleep.
+    StoreHealth(std::function<void(std::string)> alarm, std::function<bool()> wait)
+        : alarm_(std::move(alarm)), wait_(std::move(wait)) {}
 
     bool full() const { return state_.load() == State::full; }
     bool failed() const { return state_.load() == State::failed; }
@@ -63,12 +65,15 @@ class StoreHealth {
     std::string reason_;
     bool given_up_ = false;
     const std::function<void(std::string)> alarm_;
+    const std::function<bool()> wait_;
 };
 
 // The open database; closes it when it goes.
 struct Rocks {
-    explicit Rocks(std::function<void(std::string)> alarm);
+    explicit Rocks(const StoreOptions& options);
     ~Rocks();
+    // Nothing runs in the background, and nothing is due.
+    void settle() const;
     rocksdb::ColumnFamilyHandle* family(Family which) const {
         return handles[static_cast<std::size_t>(which)];
     }
@@ -90,21 +95,29 @@ class Reclaimer {
   public:
     Reclaimer(Rocks& rocks, std::chrono::milliseconds every);
     ~Reclaimer();
-    void removed(std::uint64_t body_parts, std::uint64_t deliveries) {
-        removed_parts_.fetch_add(body_parts, std::memory_order_relaxed);
+    void removed(std::uint64_t messages, std::uint64_t deliveries) {
+        removed_messages_.fetch_add(messages, std::memory_order_relaxed);
         removed_deliveries_.fetch_add(deliveries, std::memory_order_relaxed);
+    }
+    // What the store holds now. By our own books: RocksDB's estimate of its keys knows little of what lay there at the start.
+    void holds(std::uint64_t messages, std::uint64_t deliveries) {
+        messages_.store(messages, std::memory_order_relaxed);
+        deliveries_.store(deliveries, std::memory_order_relaxed);
     }
 
   private:
     void run();
     // Compacts the families if it is worthwhile; how much removed is still to be compacted afterwards.
-    std::uint64_t look(std::atomic<std::uint64_t>& counter, std::uint64_t before, std::uint64_t many,
-                       std::initializer_list<Family> of);
+    std::uint64_t look(std::atomic<std::uint64_t>& counter, std::uint64_t before, std::uint64_t left,
+                       std::uint64_t many, std::initializer_list<Family> of);
     void compact(Family family);
+    bool garbage_remains();
 
     Rocks& rocks_;
     const std::chrono::milliseconds every_;
-    std::atomic<std::uint64_t> removed_parts_{0}, removed_deliveries_{0};  // since they were last compacted
+    // Removed since they were last compacted, and left; what is left is unknown at first.
+    std::atomic<std::uint64_t> removed_messages_{0}, removed_deliveries_{0};
+    std::atomic<std::uint64_t> messages_{~0ull}, deliveries_{~0ull};
     std::atomic<bool> canceled_{false};
     std::mutex mutex_;
     std::condition_variable wake_;

@@ -72,6 +72,7 @@ void StoreWriter::finished(Result<void> result) {
     } else {
         failed_ = true;
         sheet_.add(Count::store_failures);
+        sheet_.set(metrics::Level::store_failed, 1);
         waiting_.clear();
         if (on_failure) on_failure(result.error().text);
     }

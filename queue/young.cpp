@@ -50,17 +50,17 @@ OriginDestination& YoungTable::destination(const DestinationKey& key, unsigned s
     auto made = std::make_unique<OriginDestination>();
     made->name = key.name();
     made->owner = owner_of(key.domain, shards);
-    return *destinations_.emplace(key.name(), std::move(made)).first->second;
+    return **destinations_.insert(std::move(made)).first;
 }
 
 OriginDestination* YoungTable::find_destination(const DestinationKey& key) {
     const auto found = destinations_.find(key);
-    return found == destinations_.end() ? nullptr : found->second.get();
+    return found == destinations_.end() ? nullptr : found->get();
 }
 
 void YoungTable::release(OriginDestination& destination) {
     if (destination.users != 0) return;
-    destinations_.erase(destinations_.find(destination.name));
+    destinations_.erase(destinations_.find(destination.key()));
 }
 
 void catch_up(DeliveryFacts& facts, const YoungDelivery& young) {

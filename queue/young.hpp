@@ -13,13 +13,13 @@
 #include <absl/container/inlined_vector.h>
 
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "engine/base/ids.hpp"
 #include "queue/delivery.hpp"
+#include "queue/id_ring.hpp"
 #include "queue/names.hpp"
 #include "queue/record.hpp"
 
@@ -29,9 +29,10 @@ namespace angarium::queue {
 struct OriginDestination {
     DestinationName name;
     ShardId owner{};
-    std::deque<MessageId> waiting;  // may name messages that are no longer young: skipped
-    bool announced = false;         // the owner knows that some wait
-    std::size_t users = 0;          // young deliveries that refer to us
+    IdRing waiting;          // may name messages that are no longer young: skipped
+    bool announced = false;  // the owner knows that some wait
+    std::size_t users = 0;   // young deliveries that refer to us
+    DestinationKey key() const { return name; }
 };
 
 struct YoungDelivery {
@@ -84,12 +85,12 @@ class YoungTable {
     void release(OriginDestination& destination);
     template <class F>
     void each_destination(F f) {
-        for (auto& [name, destination] : destinations_) f(*destination);
+        for (auto& destination : destinations_) f(*destination);
     }
 
   private:
     absl::flat_hash_map<MessageId, std::unique_ptr<Young>> byid_;
-    DestinationMap<std::unique_ptr<OriginDestination>> destinations_;
+    DestinationSet<OriginDestination> destinations_;
     Young* oldest_ = nullptr;
     Young* newest_ = nullptr;
     Young* cursor_ = nullptr;

@@ -11,16 +11,14 @@
 
 #include "engine/app/config.hpp"
 #include "engine/app/diagnostics.hpp"
+#include "engine/app/material.hpp"
 #include "engine/app/relay.hpp"
 
 namespace angarium::app {
 namespace {
 
-std::optional<Config> load(const std::string& file) {
-    auto config = load_config(file, read_system_facts());
-    if (config) return std::move(*config);
-    for (const auto& error : config.error()) fmt::print(stderr, "{}\n", error.text);
-    return std::nullopt;
+void say(const ConfigErrors& errors) {
+    for (const auto& error : errors) fmt::print(stderr, "{}\n", error.text);
 }
 
 // One GET to the running relay; the body of a 200 answer.
@@ -84,22 +82,38 @@ void print_summary(const nlohmann::json& summary) {
 
 }  // namespace
 
+std::optional<Config> load_or_complain(const std::string& file) {
+    auto config = load_config(file, read_system_facts());
+    if (config) return std::move(*config);
+    say(config.error());
+    return std::nullopt;
+}
+
 int serve_command(const std::string& config_file, bool repair_journal) {
-    auto config = load(config_file);
+    auto config = load_or_complain(config_file);
     if (!config) return exit_config;
     open_diagnostics(config->log.level);
-    return run_relay({std::move(*config), repair_journal});
+    for (const auto& warning : config->warnings) say_warning(warning);
+    return run_relay({config_file, std::move(*config), repair_journal});
 }
 
 int check_command(const std::string& config_file) {
-    const auto config = load(config_file);
+    const auto config = load_or_complain(config_file);
     if (!config) return exit_config;
-    fmt::print("{}", print_config(*config));
+    DkimKeys dkim_keys(1);
+    const auto warn = [](const std::string& text) { fmt::print(stderr, "warning: {}\n", text); };
+    const auto material = read_material(*config, 1, runtime::TlsTicketKeys::random(), dkim_keys, warn);
+    if (!material) {
+        say(material.error());
+        return exit_config;
+    }
+    fmt::print("{}\n{}", print_config(*config), relay_table(*config));
+    for (const auto& warning : config->warnings) fmt::print(stderr, "warning: {}\n", warning);
     return exit_ok;
 }
 
 int queue_summary_command(const std::string& config_file, bool json) {
-    const auto config = load(config_file);
+    const auto config = load_or_complain(config_file);
     if (!config) return exit_config;
     std::string line;
     std::getline(std::ifstream(control_file(*config)), line);

@@ -2,12 +2,18 @@
 // to standard error. The return value is the exit code (sysexits where they fit).
 #pragma once
 
+#include <optional>
 #include <string>
+
+#include "engine/app/config.hpp"
 
 namespace angarium::app {
 
-inline constexpr int exit_ok = 0, exit_usage = 64, exit_unavailable = 69, exit_temporary = 75,
-                     exit_config = 78;
+inline constexpr int exit_ok = 0, exit_usage = 64, exit_unavailable = 69, exit_cannot_create = 73,
+                     exit_temporary = 75, exit_config = 78;
+
+// The configuration; without one, what is wrong with it has been said on standard error.
+std::optional<Config> load_or_complain(const std::string& file);
 
 int serve_command(const std::string& config_file, bool repair_journal);
 int check_command(const std::string& config_file);

@@ -13,6 +13,7 @@
 #include "engine/base/endpoint.hpp"
 #include "engine/base/result.hpp"
 #include "engine/base/time.hpp"
+#include "engine/dkim/signature.hpp"
 
 namespace angarium::app {
 
@@ -28,9 +29,35 @@ struct HostPort {
     friend bool operator==(const HostPort&, const HostPort&) = default;
 };
 
+// Names of files: written as one text, or as a list of them.
+struct Files {
+    std::vector<std::string> names;
+    bool empty() const { return names.empty(); }
+    friend bool operator==(const Files&, const Files&) = default;
+};
+
 struct ListenerConfig {
     Endpoint address;
     std::vector<IpNetwork> relay_from;  // empty: nobody may relay here
+    std::string tls = "off";            // off, starttls, implicit
+    Files certificate, key;             // in pairs
+    bool require_tls = false;
+    std::string client_certificate = "off";  // off, optional, required
+    std::string client_authorities;          // a file; empty: none
+    std::string auth;                        // the file of accounts; empty: nobody can log in
+    bool auth_without_tls = false;
+    bool require_auth = false;
+    bool show_identity = false;
+};
+
+// A rule of the relay policy: it matches when all conditions that are given do. An empty list: not given.
+struct RelayConfig {
+    std::string action;                    // "allow" or "deny"
+    std::vector<IpNetwork> from;           // the client's address
+    std::vector<std::string> identity;     // authenticated as; "*": anybody
+    std::vector<std::string> certificate;  // fingerprint or name, in lower case; "*": any verified one
+    std::vector<std::string> sender;       // as smtp::AddressPatterns knows them
+    std::vector<std::string> recipient;
 };
 
 struct RetryConfig {
@@ -61,11 +88,13 @@ struct LimitsConfig {
     Bytes minimum_rate = kib(1);  // a second, on average over a message
     unsigned hops = 100;
     unsigned errors = 50;
+    unsigned auth_failures = 20;
 };
 
 struct TimeoutsConfig {  // RFC 5321, section 4.5.3.2, where it names one
     Duration connect = 30s;
     Duration banner = 60s;
+    Duration tls = 1min;      // STARTTLS and the handshake
     Duration command = 5min;  // EHLO, MAIL, RCPT
     Duration data = 2min;
     Duration block = 3min;
@@ -73,8 +102,12 @@ struct TimeoutsConfig {  // RFC 5321, section 4.5.3.2, where it names one
     Duration quit = 2s;
 };
 
+inline constexpr std::string_view system_authorities = "/etc/ssl/certs/ca-certificates.crt";
+
 struct DeliveryConfig {
     unsigned port = 25;
+    std::string tls = "opportunistic";  // none, opportunistic, required or verified
+    std::string tls_authorities{system_authorities};
     std::optional<IpAddress> source;  // nothing: "any", the kernel's choice
     unsigned connections = 5'000;
     unsigned connections_per_site = 20;
@@ -87,10 +120,36 @@ struct DeliveryConfig {
     TimeoutsConfig timeouts;
 };
 
+// How mail by MX for some domains is protected, where not as [delivery] says.
+struct TlsPolicyConfig {
+    std::vector<std::string> domains;    // as of a route
+    std::string tls;                     // as in [delivery]
+    std::vector<std::string> tls_names;  // what certificates must be for; empty: the exchanger's name
+    std::string tls_authorities;         // default: that of [delivery]
+};
+
 struct RouteConfig {
     std::vector<std::string> domains;  // "example.net", "*.example.net" (below it), "*" (all); lower case
     std::vector<HostPort> to;          // tried in this order
     bool balance = false;              // or in random order
+    std::string tls;                   // default: that of [delivery], verified with implicit_tls or user
+    bool implicit_tls = false;
+    std::vector<std::string> tls_names;
+    std::string tls_authorities;  // default: that of [delivery]
+    std::string certificate, key;
+    std::string user, password_file;  // empty: no login
+    bool auth_without_tls = false;
+};
+
+struct DkimConfig {
+    std::vector<std::string> domains;  // lower case
+    std::string selector;
+    std::string key;  // file
+    bool subdomains = false;
+    std::string canonicalization = "relaxed/relaxed";
+    std::vector<std::string> headers = dkim::default_headers();    // lower case
+    std::vector<std::string> oversign = dkim::default_oversign();  // lower case
+    Duration expire = 0s;                                          // 0: signatures do not expire
 };
 
 struct DnsConfig {
@@ -126,14 +185,20 @@ struct RuntimeConfig {
 struct Config {
     std::string hostname;  // default: the system's fully qualified name
     std::vector<ListenerConfig> listeners;
+    std::vector<RelayConfig> relay;  // in order; the first one that matches decides
     QueueConfig queue;
     LimitsConfig limits;
     DeliveryConfig delivery;
+    std::vector<TlsPolicyConfig> tls_policies;
     std::vector<RouteConfig> routes;
+    std::vector<DkimConfig> dkim;
     DnsConfig dns;
     HttpConfig http;
     LogConfig log;
     RuntimeConfig runtime;
+
+    // What is allowed but may be a mistake, each a line as in ConfigErrors. Not a key.
+    std::vector<std::string> warnings;
 };
 
 inline constexpr unsigned most_shards = 64;
@@ -147,7 +212,13 @@ std::expected<Config, ConfigErrors> parse_config(std::string_view text, std::str
                                                  const SystemFacts& facts);
 std::expected<Config, ConfigErrors> load_config(const std::string& path, const SystemFacts& facts);
 
+// The keys whose values differ: "queue.retry.cap", "listener[0].tls"; "route" when there are more or fewer of them.
+std::vector<std::string> changed_keys(const Config& before, const Config& after);
+
 // Every key with its effective value and a comment; parse_config reads it back to an equal configuration.
 std::string print_config(const Config& config);
+
+// Who may relay what, in the order of judgement, for people to read; every line is a comment in TOML.
+std::string relay_table(const Config& config);
 
 }  // namespace angarium::app

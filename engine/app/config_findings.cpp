@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "engine/smtp/text.hpp"
+
 namespace angarium::app {
 namespace {
 
@@ -40,26 +42,43 @@ std::optional<std::string> nearest(std::string_view given, const std::vector<std
     return best;
 }
 
-void Findings::add(Place place, std::string_view key, std::string_view what) {
+std::string Findings::line(Place place, std::string_view key, std::string_view what) const {
     const auto where = place.line == 0 ? file_ : fmt::format("{}:{}:{}", file_, place.line, place.column);
-    found_.emplace(place, key.empty() ? fmt::format("{}: {}", where, what)
-                                      : fmt::format("{}: {}: {}", where, key, what));
+    std::string line;  // in one, whatever stands in a quoted key or value
+    smtp::append_cleaned(
+        line, key.empty() ? fmt::format("{}: {}", where, what) : fmt::format("{}: {}: {}", where, key, what));
+    return line;
+}
+
+Place Findings::nearest_place(std::string_view key) const {
+    while (!key.empty()) {
+        if (const auto place = places_.find(std::string(key)); place != places_.end()) return place->second;
+        const auto end = key.find_last_of(".[");
+        key = key.substr(0, end == std::string_view::npos ? 0 : end);
+    }
+    return {};
 }
 
 void Findings::unusable(Place place, const std::string& key, std::string_view what) {
     unusable_.insert(key);
-    add(place, key, what);
+    found_.emplace(place, line(place, key, what));
 }
 
 void Findings::report(const std::string& key, std::string_view what) {
     if (unusable_.contains(key)) return;
-    for (std::string around = key; !around.empty();) {
-        if (const auto place = places_.find(around); place != places_.end())
-            return add(place->second, key, what);
-        const auto end = around.find_last_of(".[");
-        around.resize(end == std::string::npos ? 0 : end);
-    }
-    add(Place{}, key, what);
+    const auto place = nearest_place(key);
+    found_.emplace(place, line(place, key, what));
+}
+
+void Findings::warn(const std::string& key, std::string_view what) {
+    const auto place = nearest_place(key);
+    warned_.emplace(place, line(place, key, what));
+}
+
+std::vector<std::string> Findings::warnings() const {
+    std::vector<std::string> lines;
+    for (const auto& [place, text] : warned_) lines.push_back(text);
+    return lines;
 }
 
 ConfigErrors Findings::errors() const {

@@ -27,21 +27,27 @@ class Findings {
     void unusable(Place place, const std::string& key, std::string_view what);
     // At the key's place, or at the nearest table around it that stands in the file.
     void report(const std::string& key, std::string_view what);
+    // Likewise, where it is no error but may be a mistake.
+    void warn(const std::string& key, std::string_view what);
     bool empty() const { return found_.empty(); }
     // In the order of the file.
     ConfigErrors errors() const;
+    std::vector<std::string> warnings() const;
 
   private:
-    void add(Place place, std::string_view key, std::string_view what);
+    Place nearest_place(std::string_view key) const;
+    std::string line(Place place, std::string_view key, std::string_view what) const;
 
     std::string file_;
     std::map<std::string, Place> places_;  // by full key: "queue.retry.cap", "route[0].to"
     std::set<std::string> unusable_;
-    std::multimap<Place, std::string> found_;
+    std::multimap<Place, std::string> found_, warned_;
 };
 
 // What must hold between keys, and what a single value's type cannot say.
 void check_config(const Config& config, Findings& findings);
+// Of which the relay policy, with what may make it an open relay.
+void check_relay(const Config& config, Findings& findings);
 
 // The names in `known` that `given` may have meant: the nearest by edit distance, if it is near enough.
 std::optional<std::string> nearest(std::string_view given, const std::vector<std::string>& known);

@@ -103,7 +103,6 @@ runtime::Task<http::Response> QueuePage::answer(const http::Request&) {
     out["stored"] = {{"messages", job.totals.messages},
                      {"ready", job.totals.ready},
                      {"deferred", job.totals.deferred},
-                     {"bodies", job.totals.bodies},
                      {"disk_bytes", job.totals.disk_bytes}};
     out["destinations_known"] = lines.size();
     out["destinations"] = nlohmann::json::array();

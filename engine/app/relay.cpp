@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 #include <fstream>
 #include <mutex>
 
@@ -12,15 +13,18 @@
 #include "dns/own_endpoints.hpp"
 #include "dns/resolver.hpp"
 #include "engine/app/commands.hpp"
+#include "engine/app/connection_shares.hpp"
 #include "engine/app/diagnostics.hpp"
 #include "engine/app/health_pages.hpp"
 #include "engine/app/queue_page.hpp"
+#include "engine/app/reload.hpp"
 #include "engine/app/rendezvous.hpp"
 #include "engine/app/settings.hpp"
 #include "engine/http/server.hpp"
 #include "engine/inbound/server.hpp"
 #include "engine/outbound/dispatcher.hpp"
 #include "engine/runtime/descriptors.hpp"
+#include "engine/runtime/failing_files.hpp"
 #include "engine/runtime/signals.hpp"
 #include "queue/queue.hpp"
 
@@ -71,37 +75,49 @@ class LoopReport {
 
 class Relay {
   public:
-    Relay(Config config, runtime::ShardSet& shards)
-        : config_(std::move(config)),
+    Relay(RelayOptions options, std::vector<Material> material, TicketKeys ticket_keys, DkimKeys& dkim_keys,
+          runtime::ShardSet& shards)
+        : config_(std::move(options.config)),
+          config_file_(std::move(options.config_file)),
+          ticket_keys_(std::move(ticket_keys)),
+          dkim_keys_(dkim_keys),
+          material_(std::move(material)),
+          dispatchers_(material_.size()),
           shards_(shards),
+          shares_(connection_shares(config_, runtime::most_descriptors())),
           registry_(shards.size()),
           appliers_(runtime::make_thread_workers(1, "store-write")),
           readers_(runtime::make_thread_workers(config_.runtime.storage_threads, "store-read")),
+          signers_(runtime::make_thread_workers(shards.size(), "sign")),
+          hashers_(runtime::make_thread_workers(std::max(1u, shards.size() / 4), "login")),
+          logins_(login_options(config_), *hashers_),
           prepared_(shards),
           bound_(shards),
           started_(shards),
           drained_(shards),
           closed_(shards),
           ended_(shards),
-          connections_(config_.limits.connections, config_.limits.connections_per_address),
+          connections_(shares_.inbound, config_.limits.connections_per_address),
           slots_(shards.size(), outbound::SlotLimits{config_.delivery.connections_at_start,
                                                      config_.delivery.connections_per_site}),
           inbound_(inbound_options(config_)),
           stop_events_(shards.size()) {}
 
     Result<void> open(bool repair) {
-        store_memory_ = memory_shares(config_).store;
-        auto store = queue::open_rocks_store(
-            store_options(config_, [this](std::string text) { alarm(std::move(text)); }));
+        if (const auto words = shortage(config_, shares_, runtime::most_descriptors())) say_warning(*words);
+        auto files = store_options(config_, [this](std::string text) { alarm(std::move(text)); });
+        choose_files(files);
+        auto store = queue::open_rocks_store(files);
         if (!store) return std::unexpected(store.error());
         auto options = queue_options(config_);
         options.repair_journal = repair;
         options.alarm = [this](std::string text) { alarm(std::move(text)); };
-        auto set = queue::QueueSet::open(std::move(options), shards_.size(), shards_.files(),
-                                         std::move(*store), *appliers_, *readers_, registry_);
+        auto set = queue::QueueSet::open(std::move(options), shards_.size(), *files_, std::move(*store),
+                                         *appliers_, *readers_, registry_);
         if (!set) return std::unexpected(set.error());
         queues_ = std::move(*set);
         publish_gauges();
+        note_ends(material_.front());
         return {};
     }
 
@@ -117,6 +133,7 @@ class Relay {
   private:
     // What one shard has besides its queue.
     struct Parts {
+        std::unique_ptr<accounts::Logins> logins;
         std::unique_ptr<inbound::Server> server;
         std::unique_ptr<dns::Lookup> lookup;
         std::unique_ptr<dns::Resolver> resolver;
@@ -159,12 +176,15 @@ class Relay {
             rejected = [log](const inbound::Rejection& rejection) {
                 log->rejection(
                     {std::string(rejection.peer), std::string(rejection.helo), std::string(rejection.sender),
-                     std::string(rejection.recipient), rejection.code, std::string(rejection.reply)},
+                     std::string(rejection.recipient), rejection.code, std::string(rejection.reply),
+                     std::string(rejection.identity)},
                     rejection.at);
             };
+        parts.logins = std::make_unique<accounts::Logins>(logins_, shard, registry_.sheet(shard.id()));
         parts.server = std::make_unique<inbound::Server>(
             inbound::Services{shard, queue.intake(), registry_.sheet(shard.id()), connections_, inbound_,
-                              std::move(rejected)},
+                              material_[index(shard.id())].inbound, std::move(rejected), parts.logins.get(),
+                              signers_.get()},
             shard.network());
         return {};
     }
@@ -185,20 +205,20 @@ class Relay {
         auto& sheet = registry_.sheet(shard.id());
         parts.resolver = std::make_unique<dns::Resolver>(shard, *parts.lookup, sheet, std::move(options));
         auto& queue = queues_->of(shard.id());
-        parts.dispatcher =
-            std::make_unique<outbound::Dispatcher>(shard, shard.network(), *parts.resolver, queue.outlet(),
-                                                   slots_, sheet, outbound_options(config_));
+        auto out = outbound_options(config_);
+        out.connections = static_cast<unsigned>(shares_.outbound);
+        parts.dispatcher = std::make_unique<outbound::Dispatcher>(
+            shard, shard.network(), *parts.resolver, queue.outlet(), slots_, sheet, std::move(out));
+        parts.dispatcher->hash_with(*hashers_);
+        parts.dispatcher->use(material_[index(shard.id())].outbound);
+        dispatchers_[index(shard.id())] = parts.dispatcher.get();
         queue.owner().carry_with(*parts.dispatcher);
         return {};
     }
 
     // Shard 0 while mail flows: HTTP, and the signals.
     runtime::Task<void> attend(runtime::RingShard& shard) {
-        HealthPages health(registry_, [this]() -> std::optional<std::string> {
-            if (draining_) return "draining";
-            if (journal_failed()) return "the journal failed: see the log";
-            return std::nullopt;
-        });
+        HealthPages health(registry_, [this] { return why_not_ready(); });
         QueuePage queue_page(shards_, *queues_, *readers_);
         http::Router router;
         health.add_to(router);
@@ -223,10 +243,9 @@ class Relay {
             }
             for (const auto& address : addresses_) announce("listening smtp " + address.text());
             if (http) announce("listening http " + http->local().text());
-            registry_.sheet(shard.id()).set(Level::ready, 1);
+            serving_ = true;
             announce("ready");
-            co_await wait_for_stop(**signals);
-            registry_.sheet(shard.id()).set(Level::ready, 0);
+            co_await wait_for_stop(shard, **signals);
         }
         draining_ = true;
         deadline_ = shard.now() + config_.runtime.drain;
@@ -238,18 +257,34 @@ class Relay {
         if (http) co_await http->stop();
     }
 
-    runtime::Task<void> wait_for_stop(runtime::SignalReader& signals) {
+    runtime::Task<void> wait_for_stop(runtime::RingShard& shard, runtime::SignalReader& signals) {
+        Reload reload(config_file_, config_, shards_.size(), ticket_keys_, dkim_keys_, *readers_,
+                      registry_.sheet(shard.id()));
         while (true) {
             const auto signal = co_await signals.next();
-            if (signal && *signal == runtime::Signal::reload) {
-                say_warning(
-                    "HUP: the configuration cannot be reloaded yet; restart to change it (mail waits "
-                    "meanwhile)");
-                continue;
-            }
-            say_info("stopping: no new mail, attempts under way are finished");
-            co_return;
+            if (!signal || *signal != runtime::Signal::reload) break;
+            auto material = co_await reload.read();
+            if (material) put_in_force(std::move(*material));
         }
+        say_info("stopping: no new mail, attempts under way are finished");
+    }
+
+    // Each shard's on its own thread: sessions look at it.
+    void put_in_force(std::vector<Material> material) {
+        note_ends(material.front());
+        const auto left = std::make_shared<std::atomic<unsigned>>(shards_.size());
+        for (unsigned shard = 0; shard < shards_.size(); ++shard)
+            shards_.call(ShardId{static_cast<std::uint8_t>(shard)},
+                         [this, shard, left, made = std::move(material[shard])] {
+                             material_[shard] = made;
+                             if (dispatchers_[shard] != nullptr) dispatchers_[shard]->use(made.outbound);
+                             if (--*left == 0) announce("reloaded");
+                         });
+    }
+
+    void note_ends(const Material& material) {
+        const auto first = first_end(material);
+        first_end_ = first ? std::chrono::duration<double>(first->time_since_epoch()).count() : 0;
     }
 
     // Intake first, then what is under way, then what must be recorded.
@@ -276,6 +311,7 @@ class Relay {
         co_await closed_.meet(shard.id());
         co_await queues_->close_origin(shard);
         co_await ended_.meet(shard.id());
+        dispatchers_[index(shard.id())] = nullptr;
         parts.dispatcher.reset();
         parts.resolver.reset();
         parts.lookup.reset();
@@ -313,11 +349,32 @@ class Relay {
     }
 
     void alarm(std::string text) { say_error(text); }
-    bool journal_failed() const {
-        for (unsigned shard = 0; shard < shards_.size(); ++shard)
-            if (registry_.sheet(ShardId{static_cast<std::uint8_t>(shard)}).value(Level::journal_failed) != 0)
-                return true;
-        return false;
+    bool journal_failed() const { return registry_.total(Level::journal_failed) != 0; }
+
+    // Nothing while mail is accepted. Any thread.
+    std::optional<std::string> why_not_ready() const {
+        if (draining_) return "draining";
+        if (!serving_) return "starting";
+        if (journal_failed()) return "the journal failed: see the log";
+        if (registry_.total(Level::store_failed) != 0) return "the store failed: see the log";
+        return std::nullopt;
+    }
+
+    // Test options, looked at once: with ANGARIUM_TEST_FAIL_SYNC=FILE the syncs of journals and delivery logs fail while FILE
+    // exists, with ANGARIUM_TEST_FAIL_STORE_SYNC=FILE those of the store.
+    static std::optional<std::string> test_option(const char* name) {
+        const char* const failing = std::getenv(name);
+        if (failing == nullptr) return std::nullopt;
+        say_warning(fmt::format("{} is set: syncs fail while {} exists", name, failing));
+        return failing;
+    }
+    void choose_files(queue::StoreOptions& store) {
+        if (const auto failing = test_option("ANGARIUM_TEST_FAIL_SYNC")) {
+            failing_files_ = runtime::make_failing_files(shards_.files(), *failing);
+            files_ = failing_files_.get();
+        }
+        if (const auto failing = test_option("ANGARIUM_TEST_FAIL_STORE_SYNC"))
+            store.file_system = queue::failing_file_system(*failing);
     }
 
     void publish_gauges() {
@@ -325,8 +382,15 @@ class Relay {
         registry_.gauge(Level::memory_resident, resident_bytes);
         registry_.gauge(Level::memory_budget,
                         [bytes = config_.limits.memory.count] { return static_cast<double>(bytes); });
+        registry_.gauge(Level::descriptors_open,
+                        [] { return static_cast<double>(runtime::open_descriptors()); });
+        registry_.gauge(Level::descriptors_limit,
+                        [] { return static_cast<double>(runtime::most_descriptors()); });
+        registry_.gauge(Level::ready, [this] { return why_not_ready() ? 0.0 : 1.0; });
+        registry_.gauge(Level::store_waits,
+                        [this] { return queues_->store().waits_for_space() ? 1.0 : 0.0; });
         registry_.gauge(Level::disk_free, [this] {
-            const auto bytes = shards_.files().free_bytes(config_.queue.path);
+            const auto bytes = files_->free_bytes(config_.queue.path);
             return bytes ? static_cast<double>(*bytes) : 0.0;
         });
         registry_.gauge(Level::young_bytes, [this] { return static_cast<double>(queues_->body_bytes()); });
@@ -341,13 +405,23 @@ class Relay {
             return static_cast<double>(registry_.total(Level::messages_young)) +
                    static_cast<double>(queues_->store().totals().messages);
         });
+        registry_.gauge(Level::certificate_end, [this] { return first_end_.load(); });
         registry_.gauge(Level::start_time, [start = static_cast<double>(::time(nullptr))] { return start; });
     }
 
     const Config config_;
+    const std::string config_file_;
+    const TicketKeys ticket_keys_;
+    DkimKeys& dkim_keys_;
+    std::vector<Material> material_;                  // of each shard; touched on its thread
+    std::vector<outbound::Dispatcher*> dispatchers_;  // likewise; null: none now
     runtime::ShardSet& shards_;
+    std::unique_ptr<runtime::FileSystem> failing_files_;  // null but in tests
+    runtime::FileSystem* files_ = &shards_.files();
+    const ConnectionShares shares_;
     metrics::Registry registry_;
-    std::unique_ptr<runtime::Workers> appliers_, readers_;
+    std::unique_ptr<runtime::Workers> appliers_, readers_, signers_, hashers_;
+    accounts::LoginShare logins_;
     std::unique_ptr<queue::QueueSet> queues_;
     Rendezvous prepared_, bound_, started_, drained_, closed_, ended_;
     inbound::Connections connections_;
@@ -355,9 +429,9 @@ class Relay {
     const inbound::Options inbound_;
     std::vector<Endpoint> addresses_;  // what the listeners got
     std::deque<runtime::Event> stop_events_;
-    std::atomic<bool> draining_ = false, failed_ = false, given_up_ = false;
+    std::atomic<bool> serving_ = false, draining_ = false, failed_ = false, given_up_ = false;
+    std::atomic<double> first_end_ = 0;  // of the certificates that we show
     MonoTime deadline_{};
-    std::size_t store_memory_ = 0;
     std::mutex trouble_mutex_;
     std::string trouble_;
 };
@@ -373,6 +447,15 @@ int run_relay(RelayOptions options) {
         return exit_unavailable;
     }
     runtime::block_service_signals();
+    const auto ticket_keys = runtime::TlsTicketKeys::random();
+    DkimKeys dkim_keys(options.config.runtime.shards);  // outlives every thread that signs
+    const auto warn = [](const std::string& text) { say_warning(text); };
+    auto material =
+        read_material(options.config, options.config.runtime.shards, ticket_keys, dkim_keys, warn);
+    if (!material) {
+        for (const auto& error : material.error()) say_error(error.text);
+        return exit_config;
+    }
     runtime::SystemClock clock;
     auto shards = runtime::ShardSet::create(options.config.runtime.shards, clock, runtime::RingOptions{},
                                             options.config.runtime.pin);
@@ -380,8 +463,9 @@ int run_relay(RelayOptions options) {
         say_error(shards.error().text);
         return exit_unavailable;
     }
-    Relay relay(std::move(options.config), **shards);
-    if (auto opened = relay.open(options.repair_journal); !opened) {
+    const bool repair = options.repair_journal;
+    Relay relay(std::move(options), std::move(*material), ticket_keys, dkim_keys, **shards);
+    if (auto opened = relay.open(repair); !opened) {
         say_error(opened.error().text);
         return exit_config;
     }

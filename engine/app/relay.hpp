@@ -14,6 +14,7 @@
 namespace angarium::app {
 
 struct RelayOptions {
+    std::string config_file;  // read again by HUP
     Config config;
     bool repair_journal = false;
 };

@@ -2,13 +2,14 @@
 
 #include <algorithm>
 
+#include "engine/app/memory_shares.hpp"
+#include "engine/base/assert.hpp"
+
 namespace angarium::app {
 namespace {
 
 // Bytes that an entry of the young table, and a ready delivery without its body, take with their indices.
 constexpr std::size_t young_entry = 320, window_entry = 800;
-// More cache than this does not help a queue, whose old mail is read once.
-constexpr std::size_t most_store_memory = 1u << 30;
 
 dns::AddressOrder address_order(std::string_view name) {
     if (name == "v4_first") return dns::AddressOrder::v4_first;
@@ -18,11 +19,71 @@ dns::AddressOrder address_order(std::string_view name) {
     return dns::AddressOrder::alternating;
 }
 
+std::optional<smtp::AddressPatterns> patterns(const std::vector<std::string>& given) {
+    if (given.empty()) return std::nullopt;
+    auto made = smtp::AddressPatterns::make(given);
+    ANGARIUM_ASSERT(made);  // the configuration has been checked
+    return std::move(*made);
+}
+
+inbound::RelayRules relay_rules(const Config& config) {
+    if (config.relay.empty()) return nullptr;
+    std::vector<inbound::RelayRule> rules;
+    for (const auto& given : config.relay) {
+        auto& rule = rules.emplace_back();
+        rule.from = given.from;
+        rule.identity = given.identity;
+        rule.certificate = given.certificate;
+        rule.sender = patterns(given.sender);
+        rule.recipient = patterns(given.recipient);
+        rule.action = given.action == "allow" ? inbound::RelayAction::allow : inbound::RelayAction::deny;
+    }
+    return std::make_shared<const std::vector<inbound::RelayRule>>(std::move(rules));
+}
+
+// What the configuration demands of connections, each demand once.
+class Protections {
+  public:
+    explicit Protections(std::vector<outbound::Protection>& all) : all_(all) { all_.clear(); }
+    outbound::ProtectionId add(outbound::Protection protection) {
+        const auto found = std::find(all_.begin(), all_.end(), protection);
+        const auto id = static_cast<outbound::ProtectionId>(found - all_.begin());
+        if (found == all_.end()) all_.push_back(std::move(protection));
+        return id;
+    }
+
+  private:
+    std::vector<outbound::Protection>& all_;
+};
+
+outbound::Protection protection_of(const std::string& tls, const std::string& authorities) {
+    using outbound::TlsPolicy;
+    outbound::Protection out;
+    for (const auto policy : {TlsPolicy::opportunistic, TlsPolicy::required, TlsPolicy::verified})
+        if (tls == to_string(policy)) out.policy = policy;
+    out.authorities = authorities;
+    // A system without the usual file can still encrypt.
+    out.authorities_optional = out.policy != TlsPolicy::verified && authorities == system_authorities;
+    return out;
+}
+
 }  // namespace
 
-MemoryShares memory_shares(const Config& config) {
-    const auto budget = static_cast<std::size_t>(config.limits.memory.count);
-    return {budget / 2, std::min(budget / 4, most_store_memory), budget / 8, budget / 16};
+std::vector<inbound::ListenerOptions> listener_options(const Config& config) {
+    std::vector<inbound::ListenerOptions> all;
+    const auto rules = relay_rules(config);
+    for (const auto& listener : config.listeners) {
+        auto& out = all.emplace_back();
+        out.address = listener.address;
+        out.relay = {listener.relay_from, rules};
+        if (listener.tls == "starttls") out.tls = inbound::TlsMode::starttls;
+        if (listener.tls == "implicit") out.tls = inbound::TlsMode::implicit;
+        out.require_tls = listener.require_tls;
+        out.require_auth = listener.require_auth;
+        out.show_identity = listener.show_identity;
+        out.auth_without_tls = listener.auth_without_tls;
+    }
+    return all;
 }
 
 inbound::Options inbound_options(const Config& config) {
@@ -39,8 +100,13 @@ inbound::Options inbound_options(const Config& config) {
     out.limits.pressure_timeout = limits.pressure_timeout;
     out.limits.data_timeout = limits.data_timeout;
     out.limits.minimum_rate = limits.minimum_rate.count;
-    for (const auto& listener : config.listeners)
-        out.listeners.push_back({listener.address, listener.relay_from});
+    out.listeners = listener_options(config);
+    return out;
+}
+
+accounts::LoginOptions login_options(const Config& config) {
+    accounts::LoginOptions out;
+    out.attempts.most = config.limits.auth_failures;
     return out;
 }
 
@@ -50,8 +116,24 @@ outbound::Options outbound_options(const Config& config) {
     out.hostname = config.hostname;
     out.port = static_cast<std::uint16_t>(delivery.port);
     out.source = delivery.source;
+    Protections protections(out.protections);
+    protections.add(protection_of(delivery.tls, delivery.tls_authorities));
+    for (const auto& policy : config.tls_policies) {
+        auto protection = protection_of(policy.tls, policy.tls_authorities);
+        protection.names = policy.tls_names;
+        out.tls_rules.push_back({policy.domains, protections.add(std::move(protection))});
+    }
     for (const auto& route : config.routes) {
+        auto protection = protection_of(route.tls, route.tls_authorities);
+        protection.implicit = route.implicit_tls;
+        protection.names = route.tls_names;
+        protection.certificate = route.certificate;
+        protection.key = route.key;
+        protection.user = route.user;
+        protection.password_file = route.password_file;
+        protection.auth_without_tls = route.auth_without_tls;
         outbound::Route to;
+        to.protection = protections.add(std::move(protection));
         to.domains = route.domains;
         for (const auto& host : route.to) to.to.push_back({host.host, host.port});
         to.balance = route.balance;
@@ -59,6 +141,7 @@ outbound::Options outbound_options(const Config& config) {
     }
     out.timeouts.connect = delivery.timeouts.connect;
     out.timeouts.banner = delivery.timeouts.banner;
+    out.timeouts.tls = delivery.timeouts.tls;
     out.timeouts.hello = out.timeouts.mail = out.timeouts.rcpt = delivery.timeouts.command;
     out.timeouts.data = delivery.timeouts.data;
     out.timeouts.block = delivery.timeouts.block;

@@ -20,7 +20,7 @@ Connections::Connections(std::size_t total, std::size_t per_address)
 Connections::~Connections() = default;
 
 std::optional<ConnectionRefusal> Connections::open(const IpAddress& client, bool exempt) {
-    if (count_.fetch_add(1, std::memory_order_relaxed) >= total_) {
+    if (count_.fetch_add(1, std::memory_order_relaxed) >= (exempt ? total_ : nine_tenths())) {
         count_.fetch_sub(1, std::memory_order_relaxed);
         return ConnectionRefusal::total;
     }

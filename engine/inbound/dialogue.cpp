@@ -1,6 +1,5 @@
 // What each command does: RFC 5321 section 4.1, with the sequence rules of section 4.1.4 and of RFC 2920 and 3030.
 #include "engine/inbound/session.hpp"
-#include "engine/smtp/extensions.hpp"
 
 namespace angarium::inbound {
 
@@ -25,15 +24,35 @@ bool ends_group(Verb verb) {
     }
 }
 
-smtp::Extensions offered(const Limits& limits) {
-    smtp::Extensions extensions;
-    extensions.pipelining = extensions.eight_bit_mime = extensions.chunking = extensions.smtputf8 = true;
-    extensions.dsn = extensions.enhanced_status_codes = extensions.help = extensions.size = true;
-    extensions.size_limit = limits.message_size;
-    return extensions;
+// RFC 3207 section 4: what is understood where TLS is required and has not begun. BDAT is refused when its chunk, which
+// follows in any case, has been read.
+bool leads_to_tls(Verb verb) {
+    switch (verb) {
+        case Verb::helo:
+        case Verb::ehlo:
+        case Verb::noop:
+        case Verb::rset:
+        case Verb::quit:
+        case Verb::starttls:
+        case Verb::bdat:
+        case Verb::unknown:
+            return true;
+        default:
+            return false;
+    }
 }
 
 }  // namespace
+
+smtp::Extensions Session::offered() const {
+    smtp::Extensions extensions;
+    extensions.pipelining = extensions.eight_bit_mime = extensions.chunking = extensions.smtputf8 = true;
+    extensions.dsn = extensions.enhanced_status_codes = extensions.help = extensions.size = true;
+    extensions.size_limit = limits_.message_size;
+    extensions.starttls = terms_->tls && tls_ == nullptr;
+    extensions.auth = offered_mechanisms();
+    return extensions;
+}
 
 Session::Next Session::line(const smtp::LineReader::Result& line) {
     services_.sheet.add(metrics::Count::commands);
@@ -53,6 +72,10 @@ Session::Next Session::command(std::string_view text) {
     if (ends_group(command->verb) && input_waits()) {
         refuse(replies::premature_input, Reason::sequence);
         return Next::stop;
+    }
+    if (tls_is_due() && !leads_to_tls(command->verb)) {
+        return command->verb == Verb::mail ? refuse_and_log(replies::tls_first, Reason::tls)
+                                           : refuse(replies::tls_first, Reason::tls);
     }
     switch (command->verb) {
         case Verb::helo:
@@ -80,8 +103,9 @@ Session::Next Session::command(std::string_view text) {
             say(replies::bye);
             return Next::stop;
         case Verb::starttls:
+            return starttls();
         case Verb::auth:
-            return refuse(replies::not_implemented, Reason::sequence);
+            return auth(command->argument);
         case Verb::unknown:
             break;
     }
@@ -95,7 +119,7 @@ Session::Next Session::hello(const smtp::Command& command) {
     extended_ = command.verb == Verb::ehlo;
     transaction_.reset();
     if (extended_)
-        smtp::append_ehlo_reply(replies_.text(), services_.options.hostname, offered(limits_));
+        smtp::append_ehlo_reply(replies_.text(), services_.options.hostname, offered());
     else
         replies_.text().append("250 ").append(services_.options.hostname).append("\r\n");
     count_reply(250);
@@ -106,6 +130,8 @@ Session::Next Session::mail(std::string_view argument) {
     if (helo_.empty()) return refuse(replies::hello_first, Reason::sequence);
     if (transaction_.receiving()) return refuse(replies::within_bdat, Reason::sequence);
     if (transaction_.begun()) return refuse(replies::nested_mail, Reason::sequence);
+    if (terms_->listener.require_auth && client_.identity.empty())
+        return refuse_and_log(replies::auth_first, Reason::auth);
     auto mail = smtp::parse_mail(argument);
     if (!mail) return refuse_and_log(mail.error(), Reason::syntax);
     const auto size = mail->size.value_or(0);
@@ -113,9 +139,15 @@ Session::Next Session::mail(std::string_view argument) {
     const auto open = services_.intake.would_open(size);
     transaction_.begin(std::move(*mail));  // first, so that the log names the sender
     limit_logged_ = false;
-    if (!fault && open) return say(replies::sender_ok);
-    const auto next = fault ? refuse_and_log(*fault, Reason::size)
-                            : refuse_and_log(reply_for(open.error()), reason_of(open.error()));
+    auto next = Next::command;
+    if (client_.senders && !client_.senders->contains(transaction_.envelope().sender))
+        next = refuse_and_log(replies::sender_not_allowed, Reason::relay);
+    else if (fault)
+        next = refuse_and_log(*fault, Reason::size);
+    else if (!open)
+        next = refuse_and_log(reply_for(open.error()), reason_of(open.error()));
+    else
+        return say(replies::sender_ok);
     transaction_.reset();
     return next;
 }
@@ -131,7 +163,8 @@ Session::Next Session::recipient(std::string_view argument) {
         if (!here) return refuse_and_log(replies::relaying_denied, Reason::relay, "postmaster");
         rcpt->mailbox = *smtp::Mailbox::make("postmaster", *here);
     }
-    if (!relay_) return refuse_and_log(replies::relaying_denied, Reason::relay, rcpt->mailbox->text());
+    if (!standing_.permits(transaction_.envelope().sender, *rcpt->mailbox))
+        return refuse_and_log(replies::relaying_denied, Reason::relay, rcpt->mailbox->text());
     if (transaction_.envelope().recipients.size() >= limits_.recipients) {
         const bool logged = std::exchange(limit_logged_, true);
         return logged
@@ -146,7 +179,7 @@ Session::Next Session::data() {
     if (transaction_.receiving()) return refuse(replies::within_bdat, Reason::sequence);
     if (!transaction_.begun()) return refuse(replies::mail_first, Reason::sequence);
     if (transaction_.envelope().recipients.empty()) return refuse(replies::recipient_first, Reason::sequence);
-    const auto open = transaction_.open(services_.intake, trace_facts());
+    const auto open = transaction_.open(services_.intake, trace_facts(), services_.in_force.signer);
     if (!open) {
         const auto next = refuse_and_log(reply_for(open.error()), reason_of(open.error()));
         transaction_.reset();
@@ -173,6 +206,10 @@ smtp::TraceFacts Session::trace_facts() const {
     facts.peer = stream_->peer().address;
     facts.hostname = services_.options.hostname;
     facts.extended = extended_;
+    facts.tls = client_.tls_version;
+    facts.cipher = client_.tls_cipher;
+    facts.authenticated = !client_.identity.empty();
+    if (terms_->listener.show_identity) facts.identity = client_.identity;
     facts.at = services_.shard.wall_now();
     return facts;
 }
@@ -200,17 +237,24 @@ Session::Next Session::refuse_and_log(const smtp::FixedReply& reply, Reason reas
     return refuse(reply, reason);
 }
 
-void Session::log(const smtp::FixedReply& reply, std::string_view recipient) {
+void Session::log(const smtp::FixedReply& reply, std::string_view recipient, std::string_view tried_as) {
     if (!services_.rejected) return;
     auto text = reply.enhanced.text();
     text.append(text.empty() ? "" : " ").append(reply.text);
+    log(reply.code, text, recipient, tried_as);
+}
+
+void Session::log(std::uint16_t code, std::string_view reply, std::string_view recipient,
+                  std::string_view tried_as) {
+    if (!services_.rejected) return;
     Rejection rejection;
     rejection.peer = peer_;
     rejection.helo = helo_;
     rejection.sender = transaction_.envelope().sender.text();
     rejection.recipient = recipient;
-    rejection.code = reply.code;
-    rejection.reply = text;
+    rejection.identity = tried_as.empty() ? client_.identity : tried_as;
+    rejection.code = code;
+    rejection.reply = reply;
     rejection.at = services_.shard.wall_now();
     services_.rejected(rejection);
 }

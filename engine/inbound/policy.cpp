@@ -12,6 +12,10 @@ metrics::Count counter(Reason reason) {
     switch (reason) {
         case Reason::relay:
             return Count::rejected_relay;
+        case Reason::tls:
+            return Count::rejected_tls;
+        case Reason::auth:
+            return Count::rejected_auth;
         case Reason::syntax:
             return Count::rejected_syntax;
         case Reason::sequence:
@@ -28,6 +32,8 @@ metrics::Count counter(Reason reason) {
             return Count::rejected_storage;
         case Reason::memory:
             return Count::rejected_memory;
+        case Reason::signing:
+            return Count::rejected_signing;
         case Reason::draining:
             return Count::rejected_draining;
     }
@@ -57,11 +63,6 @@ smtp::FixedReply reply_for(queue::Refusal refusal) {
     ANGARIUM_ASSERT(false);
 }
 
-bool may_relay(std::span<const IpNetwork> relay_from, const IpAddress& client) {
-    return std::any_of(relay_from.begin(), relay_from.end(),
-                       [&](const IpNetwork& network) { return network.contains(client); });
-}
-
 std::optional<smtp::FixedReply> check_mail(const Limits& limits, const smtp::MailCommand& mail) {
     if (mail.size.value_or(0) > limits.message_size) return replies::too_large;
     return std::nullopt;
@@ -72,9 +73,14 @@ std::uint64_t most_to_swallow(const Limits& limits) {
     return 4 * std::max(limits.message_size, least);
 }
 
-MonoTime content_deadline(const Limits& limits, MonoTime now, MonoTime begin, std::uint64_t received) {
+Duration content_patience(const Limits& limits, bool pressed) {
+    return pressed ? std::min(limits.pressure_timeout, limits.data_timeout) : limits.data_timeout;
+}
+
+MonoTime content_deadline(const Limits& limits, Duration patience, MonoTime now, MonoTime begin,
+                          std::uint64_t received) {
     const auto earned = std::chrono::seconds(received / std::max<std::uint64_t>(limits.minimum_rate, 1));
-    return std::min(now + limits.data_timeout, begin + limits.data_timeout + earned);
+    return std::min(now + patience, begin + patience + earned);
 }
 
 }  // namespace angarium::inbound

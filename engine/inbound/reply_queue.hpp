@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "engine/base/assert.hpp"
+#include "engine/base/mistakes.hpp"
 #include "engine/smtp/reply.hpp"
 #include "queue/intake.hpp"
 
@@ -17,7 +18,7 @@ namespace angarium::inbound {
 class ReplyQueue {
   public:
     // Where the next reply is appended.
-    std::string& text() { return slot_open_ ? held_ : ready_; }
+    std::string& text() { return slot_open_ && !makes(Mistake::ack_out_of_order) ? held_ : ready_; }
     void add(const smtp::FixedReply& reply) { reply.append_to(text()); }
 
     // The place of a message's reply.

@@ -44,12 +44,14 @@ class Server {
     runtime::Task<void> accept(std::size_t listener);
     void admit(std::unique_ptr<runtime::Stream> stream, std::size_t listener);
     runtime::Task<void> turn_away(std::unique_ptr<runtime::Stream> stream, smtp::FixedReply reply);
-    runtime::Task<void> converse(std::unique_ptr<runtime::Stream> stream, bool relay);
+    runtime::Task<void> converse(std::unique_ptr<runtime::Stream> stream, std::shared_ptr<const Terms> terms,
+                                 bool exempt);
 
     Services services_;
     runtime::Network& network_;
     std::vector<std::unique_ptr<runtime::Listener>> listeners_;
     std::list<Session> sessions_;
+    std::size_t turned_away_ = 0;  // clients that may still read why
     bool draining_ = false;
     runtime::Gate gate_;
 };

@@ -9,18 +9,23 @@ namespace {
 constexpr std::size_t kept_capacity = 512;
 }  // namespace
 
-Session::Session(const Services& services, std::unique_ptr<runtime::Stream> stream, bool relay)
+Session::Session(const Services& services, std::unique_ptr<runtime::Stream> stream,
+                 std::shared_ptr<const Terms> terms)
     : services_(services),
       limits_(services.options.limits),
+      terms_(std::move(terms)),
       stream_(std::move(stream)),
       peer_(stream_->peer().text()),
-      relay_(relay),
-      linger_([](void* self) { static_cast<Session*>(self)->stream_->abort(IoError::timed_out); }, this) {}
+      lines_(terms_->accounts ? sasl::max_line : smtp::max_command_line),
+      linger_([](void* self) { static_cast<Session*>(self)->stream_->abort(IoError::timed_out); }, this) {
+    client_.peer = stream_->peer();
+    standing_ = terms_->listener.relay.judge(client_);
+}
 
 runtime::Task<void> Session::run() {
-    replies_.text().append("220 ").append(services_.options.hostname).append(" ESMTP angarium\r\n");
-    count_reply(220);
     gate_.hold(write_replies());
+    if (terms_->listener.tls == TlsMode::implicit) co_await shake_hands();
+    if (!closing_) greet();
     co_await read_commands();
     closing_ = true;
     transaction_.reset();
@@ -28,6 +33,11 @@ runtime::Task<void> Session::run() {
     if (!input_ended_) co_await discard_input();
     co_await gate_.closed();
     services_.sheet.observe(metrics::Spread::session_messages, messages_);
+}
+
+void Session::greet() {
+    replies_.text().append("220 ").append(services_.options.hostname).append(" ESMTP angarium\r\n");
+    count_reply(220);
 }
 
 runtime::Task<void> Session::read_commands() {
@@ -56,6 +66,11 @@ runtime::Task<void> Session::read_commands() {
         if (next == Next::stop) break;
         if (next == Next::data) co_await receive_data();
         if (next == Next::bdat) co_await receive_bdat();
+        if (next == Next::auth) co_await authenticate();
+        if (next == Next::tls) {
+            co_await all_said();
+            co_await shake_hands();
+        }
         deadline = services_.shard.now() + patience();
     }
 }
@@ -111,7 +126,9 @@ runtime::Task<void> Session::write_replies() {
             continue;
         }
         replies_.take(out_);
+        writing_ = true;
         const auto written = co_await stream_->write(out_, services_.shard.now() + limits_.write_timeout);
+        writing_ = false;
         replied_at_ = services_.shard.now();
         if (!written) lose();
         progress_.signal();
@@ -142,6 +159,8 @@ void Session::lose() {
 
 void Session::drain() {
     draining_ = true;
+    // It hears of it behind the handshake; one that is silent is not waited for.
+    if (shaking_) linger_.arm(services_.shard.timers(), services_.shard.now() + limits_.linger);
     if (!awaiting_command_ || closing_) return;
     refuse(replies::going_down, Reason::draining);
     closing_ = true;
@@ -151,7 +170,8 @@ void Session::drain() {
 void Session::release_buffers() {
     if (lines_.within_line()) return;
     lines_.release();
-    if (out_.capacity() > kept_capacity && !replies_.has_ready()) std::string().swap(out_);
+    // What is being written stays where it is.
+    if (!writing_ && out_.capacity() > kept_capacity && !replies_.has_ready()) std::string().swap(out_);
     if (pieces_.capacity() * sizeof(std::string_view) > kept_capacity)
         std::vector<std::string_view>().swap(pieces_);
 }

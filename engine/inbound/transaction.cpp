@@ -20,16 +20,19 @@ void Transaction::reset() {
     if (!begun_) return;
     envelope_ = smtp::Envelope();
     incoming_.reset();
+    signing_.reset();
     refusal_.reset();
     begun_ = receiving_ = false;
 }
 
-std::expected<void, queue::Refusal> Transaction::open(queue::Intake& intake, smtp::TraceFacts facts) {
+std::expected<void, queue::Refusal> Transaction::open(queue::Intake& intake, smtp::TraceFacts facts,
+                                                      const std::shared_ptr<const dkim::Signer>& signer) {
     ANGARIUM_ASSERT(begun_ && !receiving_);
     auto incoming = intake.open(envelope_.declared_size.value_or(0));
     if (!incoming) return std::unexpected(incoming.error());
     incoming_ = std::move(*incoming);
     receiving_ = true;
+    if (signer) signing_ = std::make_unique<dkim::MessageSigner>(signer);
     char id[MessageId::text_size];
     incoming_->id().put_text(id);
     facts.id = {id, sizeof id};
@@ -42,7 +45,11 @@ std::expected<void, queue::Refusal> Transaction::open(queue::Intake& intake, smt
     return {};
 }
 
-bool Transaction::push(std::string_view content) { return !incoming_ || incoming_->push(content); }
+bool Transaction::push(std::string_view content) {
+    if (!incoming_) return true;
+    if (signing_) signing_->feed(content);
+    return incoming_->push(content);
+}
 
 runtime::Task<void> Transaction::room() {
     const auto room = co_await incoming_->room();
@@ -51,6 +58,9 @@ runtime::Task<void> Transaction::room() {
     drop();
 }
 
-void Transaction::drop() { incoming_.reset(); }
+void Transaction::drop() {
+    incoming_.reset();
+    signing_.reset();
+}
 
 }  // namespace angarium::inbound

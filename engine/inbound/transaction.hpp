@@ -10,6 +10,7 @@
 #include <string_view>
 #include <utility>
 
+#include "engine/dkim/signer.hpp"
 #include "engine/smtp/command.hpp"
 #include "engine/smtp/content.hpp"
 #include "engine/smtp/received.hpp"
@@ -29,8 +30,10 @@ class Transaction {
     const smtp::Envelope& envelope() const { return envelope_; }
     bool smtputf8() const { return envelope_.smtputf8; }
 
-    // Begins the content: reserves room in the queue and writes the Received: field. `facts` without id and recipient.
-    std::expected<void, queue::Refusal> open(queue::Intake& intake, smtp::TraceFacts facts);
+    // Begins the content: reserves room in the queue and writes the Received: field. `facts` without id and recipient. With a
+    // signer, the content is also heard by a dkim::MessageSigner.
+    std::expected<void, queue::Refusal> open(queue::Intake& intake, smtp::TraceFacts facts,
+                                             const std::shared_ptr<const dkim::Signer>& signer);
     // Passes content on. False: await room() before more.
     bool push(std::string_view content);
     // After push() returned false. A refusal is remembered: what follows is dropped.
@@ -45,11 +48,14 @@ class Transaction {
 
     // The message and its envelope, to be committed; reset() follows.
     std::unique_ptr<queue::Incoming> take_message() { return std::move(incoming_); }
+    // Null without a signer.
+    std::unique_ptr<dkim::MessageSigner> take_signing() { return std::move(signing_); }
     smtp::Envelope take_envelope() { return std::exchange(envelope_, smtp::Envelope()); }
 
   private:
     smtp::Envelope envelope_;
     std::unique_ptr<queue::Incoming> incoming_;
+    std::unique_ptr<dkim::MessageSigner> signing_;
     std::optional<queue::Refusal> refusal_;
     bool begun_ = false;
     bool receiving_ = false;

@@ -3,9 +3,23 @@
 #include <algorithm>
 
 #include "engine/inbound/session.hpp"
+#include "engine/runtime/awaited_job.hpp"
 #include "engine/smtp/data_decoder.hpp"
 
 namespace angarium::inbound {
+namespace {
+
+class SigningJob final : public runtime::AwaitedJob {
+  public:
+    explicit SigningJob(dkim::MessageSigner& message) : message_(message) {}
+    void work() override { made = message_.sign(); }
+    bool made = false;
+
+  private:
+    dkim::MessageSigner& message_;
+};
+
+}  // namespace
 
 smtp::ContentLimits Session::content_limits() const {
     smtp::ContentLimits limits;
@@ -14,15 +28,18 @@ smtp::ContentLimits Session::content_limits() const {
     return limits;
 }
 
+MonoTime Session::content_due(MonoTime began, std::uint64_t received) const {
+    const auto patience = content_patience(limits_, services_.connections.pressed());
+    return content_deadline(limits_, patience, services_.shard.now(), began, received);
+}
+
 runtime::Task<void> Session::receive_data() {
     smtp::DataDecoder decoder(content_limits());
     const auto began = services_.shard.now();
     for (bool done = false; !done;) {
         if (input_.empty()) {
             flush();
-            const auto deadline =
-                content_deadline(limits_, services_.shard.now(), began, decoder.wire_size());
-            const auto read = co_await stream_->read(deadline);
+            const auto read = co_await stream_->read(content_due(began, decoder.wire_size()));
             if (!got(read)) co_return;
         }
         pieces_.clear();
@@ -45,6 +62,7 @@ runtime::Task<void> Session::receive_data() {
 
 // Why a chunk cannot be taken, before it is read: sequence, size, or no room in the queue.
 std::optional<std::pair<smtp::FixedReply, Reason>> Session::fault_of_chunk() const {
+    if (tls_is_due()) return std::pair(replies::tls_first, Reason::tls);
     if (!transaction_.begun()) return std::pair(replies::mail_first, Reason::sequence);
     if (transaction_.envelope().recipients.empty())
         return std::pair(replies::recipient_first, Reason::sequence);
@@ -58,7 +76,7 @@ runtime::Task<void> Session::receive_bdat() {
     auto fault = fault_of_chunk();
     if (!fault && !transaction_.receiving()) {
         transaction_.checker = smtp::ContentChecker(content_limits());
-        const auto open = transaction_.open(services_.intake, trace_facts());
+        const auto open = transaction_.open(services_.intake, trace_facts(), services_.in_force.signer);
         if (!open) fault = std::pair(reply_for(open.error()), reason_of(open.error()));
     }
     if (fault) {
@@ -70,8 +88,7 @@ runtime::Task<void> Session::receive_bdat() {
     for (auto left = chunk_.size; left > 0;) {
         if (input_.empty()) {
             flush();
-            const auto deadline = content_deadline(limits_, services_.shard.now(), began, chunk_.size - left);
-            const auto read = co_await stream_->read(deadline);
+            const auto read = co_await stream_->read(content_due(began, chunk_.size - left));
             if (!got(read)) co_return;
         }
         const auto piece = input_.substr(0, std::min<std::uint64_t>(left, input_.size()));
@@ -100,8 +117,7 @@ runtime::Task<bool> Session::swallow(std::uint64_t octets, MonoTime began) {
     for (auto left = octets; left > 0;) {
         if (input_.empty()) {
             flush();
-            const auto deadline = content_deadline(limits_, services_.shard.now(), began, octets - left);
-            const auto read = co_await stream_->read(deadline);
+            const auto read = co_await stream_->read(content_due(began, octets - left));
             if (!got(read)) co_return false;
         }
         const auto count = std::min<std::uint64_t>(left, input_.size());
@@ -135,18 +151,28 @@ runtime::Task<void> Session::finish_message(smtp::ContentError fault) {
     auto facts = trace_facts();
     facts.smtputf8 = transaction_.smtputf8();
     trace.protocol = smtp::trace_protocol(facts);
+    trace.tls = facts.tls;
+    trace.cipher = facts.cipher;
+    trace.identity = client_.identity;
     replies_.open_slot();
     auto message = transaction_.take_message();
+    auto signing = transaction_.take_signing();
     auto envelope = transaction_.take_envelope();
     transaction_.reset();
-    gate_.hold(commit(std::move(message), std::move(envelope), std::move(trace)));
+    gate_.hold(commit(std::move(message), std::move(envelope), std::move(trace), std::move(signing)));
 }
 
 runtime::Task<void> Session::commit(std::unique_ptr<queue::Incoming> message, smtp::Envelope envelope,
-                                    queue::Trace trace) {
+                                    queue::Trace trace, std::unique_ptr<dkim::MessageSigner> signing) {
     const auto began = services_.shard.now();
+    bool as_it_should = true;
+    if (signing) as_it_should = co_await sign(*message, *signing);
     const auto size = message->size();
     const auto recipients = envelope.recipients.size();
+    if (!as_it_should) {
+        not_signed();
+        co_return;
+    }
     const auto durable = co_await message->commit(std::move(envelope), std::move(trace));
     if (durable)
         committed(*durable, size, recipients, began);
@@ -154,6 +180,48 @@ runtime::Task<void> Session::commit(std::unique_ptr<queue::Incoming> message, sm
         not_committed(durable.error());
     wake_.signal();
     progress_.signal();
+}
+
+// A client that is bound to certain senders gets no signature for anybody else.
+bool Session::may_write_as(const std::vector<std::string>& authors) const {
+    return !client_.senders || std::ranges::all_of(authors, [this](const std::string& author) {
+        const auto mailbox = smtp::Mailbox::parse(author, smtp::Utf8::allowed);
+        return mailbox && client_.senders->contains(*mailbox);
+    });
+}
+
+// Puts the signatures that the message should have in front of it. False: it should have some, and they cannot be made.
+runtime::Task<bool> Session::sign(queue::Incoming& message, dkim::MessageSigner& signing) {
+    using namespace metrics;
+    auto& sheet = services_.sheet;
+    if (!signing.end()) {
+        sheet.add(signing.unsigned_because() == dkim::Unsigned::no_key ? Count::unsigned_no_key
+                                                                       : Count::unsigned_malformed);
+        co_return true;
+    }
+    if (!may_write_as(signing.authors())) {
+        sheet.add(Count::unsigned_author);
+        co_return true;
+    }
+    const auto began = services_.shard.now();
+    signing.prepare(services_.shard.wall_now());
+    SigningJob job(signing);
+    if (services_.signing != nullptr && signing.takes_long()) {
+        services_.signing->submit(job);
+        co_await job;
+    } else {
+        job.work();
+    }
+    if (!job.made) {
+        sheet.add(Count::signing_failures);
+        co_return false;
+    }
+    for (const auto* key : signing.keys())
+        sheet.add(key->key.algorithm() == dkim::Algorithm::rsa_sha256 ? Count::signatures_rsa
+                                                                      : Count::signatures_ed25519);
+    sheet.observe(Spread::signing_time, services_.shard.now() - began);
+    message.head(signing.head());
+    co_return true;
 }
 
 void Session::committed(const queue::Durable& durable, std::uint64_t size, std::size_t recipients,
@@ -187,6 +255,15 @@ void Session::not_committed(queue::Refusal why) {
     } else {
         replies_.refuse(reply);
     }
+}
+
+void Session::not_signed() {
+    services_.sheet.add(counter(Reason::signing));
+    log(replies::cannot_sign, {});
+    count_reply(replies::cannot_sign.code);
+    replies_.refuse(replies::cannot_sign);
+    wake_.signal();
+    progress_.signal();
 }
 
 // Answers for the whole message and ends the transaction.

@@ -1,11 +1,15 @@
-// AddressBook: which addresses failed a moment ago, so that new connections go to their living siblings first. Shared by
-// all sites of a shard, bounded. Owning thread: the shard's.
+// AddressBook: which addresses failed a moment ago, so that new connections go to their living siblings first; and which
+// failed at TLS. What failed under one protection says nothing about another. Shared by all sites of a shard, bounded.
+// Owning thread: the shard's.
 #pragma once
 
 #include <absl/container/flat_hash_map.h>
 
+#include <utility>
+
 #include "engine/base/endpoint.hpp"
 #include "engine/base/time.hpp"
+#include "engine/outbound/protection.hpp"
 
 namespace angarium::outbound {
 
@@ -13,15 +17,16 @@ class AddressBook {
   public:
     explicit AddressBook(Duration rest) : rest_(rest) {}
 
-    void failed(const Endpoint& address, MonoTime now) {
+    void failed(const Endpoint& address, ProtectionId protection, MonoTime now) {
         if (resting_.size() >= most) sweep(now);
-        if (resting_.size() < most) resting_[address] = now + rest_;
+        if (resting_.size() < most) resting_[{address, protection}] = now + rest_;
     }
-    void works(const Endpoint& address) {
-        if (!resting_.empty()) resting_.erase(address);
+    void works(const Endpoint& address, ProtectionId protection) {
+        if (!resting_.empty()) resting_.erase({address, protection});
     }
-    bool rests(const Endpoint& address, MonoTime now) const {
-        const auto found = resting_.find(address);
+    bool rests(const Endpoint& address, ProtectionId protection, MonoTime now) const {
+        if (resting_.empty()) return false;
+        const auto found = resting_.find({address, protection});
         return found != resting_.end() && found->second > now;
     }
     std::size_t size() const { return resting_.size(); }
@@ -34,7 +39,7 @@ class AddressBook {
     }
 
     Duration rest_;
-    absl::flat_hash_map<Endpoint, MonoTime> resting_;
+    absl::flat_hash_map<std::pair<Endpoint, ProtectionId>, MonoTime> resting_;
 };
 
 }  // namespace angarium::outbound

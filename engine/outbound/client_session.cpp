@@ -1,7 +1,10 @@
-// Opening and closing, reading, deadlines. The ways of a transaction are in client_transaction.cpp.
+// Opening and closing, reading, deadlines. What TLS needs is in client_security.cpp, the ways of a transaction are in
+// client_transaction.cpp.
 #include "engine/outbound/client_session.hpp"
 
 #include <utility>
+
+#include "engine/base/mistakes.hpp"
 
 namespace angarium::outbound {
 
@@ -15,11 +18,12 @@ constexpr Duration last_words = 2s;
 }  // namespace
 
 ClientSession::ClientSession(runtime::Shard& shard, std::unique_ptr<runtime::Stream> stream,
-                             const Options& options, metrics::Sheet& metrics)
+                             const Options& options, metrics::Sheet& metrics, Security security)
     : shard_(shard),
       stream_(std::move(stream)),
       options_(options),
       metrics_(metrics),
+      security_(std::move(security)),
       timer_([](void* self) { static_cast<ClientSession*>(self)->on_timer(); }, this) {}
 
 ClientSession::~ClientSession() { ANGARIUM_ASSERT(!reading_); }
@@ -28,13 +32,26 @@ ClientSession::~ClientSession() { ANGARIUM_ASSERT(!reading_); }
 
 Task<bool> ClientSession::open() {
     usable_ = true;
+    const bool implicit = security_.implicit && security_.tls;
+    if (implicit) co_await shake_hands();
+    if (usable_) co_await greeting();
+    if (usable_) co_await hello();
+    const bool wanted = security_.policy != TlsPolicy::none;
+    if (usable_ && wanted && !implicit) co_await start_tls();
+    if (usable_ && security_.login) co_await log_in();
+    co_return usable_;
+}
+
+Task<bool> ClientSession::greeting() {
     begin_flight();
     expect(Stage::banner);
     set_deadline(shard_.now() + timeout_of(Stage::banner));
-    reading_ = true;
-    gate_.hold(read_loop());
+    start_reading();
     const bool greeted = co_await wait();
-    if (!greeted) co_return false;
+    co_return greeted;
+}
+
+Task<bool> ClientSession::hello() {
     commands_ = "EHLO ";
     commands_ += options_.hostname;
     commands_ += "\r\n";
@@ -50,7 +67,7 @@ Task<bool> ClientSession::open() {
 
 Task<void> ClientSession::close(bool polite) {
     if (polite && usable_ && all_answered()) co_await say(Stage::quit, "QUIT\r\n");
-    stop();
+    if (!parted_) stop();
     set_deadline(no_deadline);
     co_await gate_.closed();
 }
@@ -88,7 +105,15 @@ Task<bool> ClientSession::flight() {
     if (!usable_) co_return false;
     set_deadline(shard_.now() + timeout_of(awaited_stage()));
     count_bytes();
+    writing_ = true;
     const auto written = co_await stream_->write(pieces_, no_deadline);
+    writing_ = false;
+    if (const auto end = std::exchange(held_end_, std::nullopt)) {
+        if (written)
+            transaction_->on_end(*end);
+        else if (usable_)
+            lose(judge(Stage::body, Fault::garbage));
+    }
     if (!written) co_await await_last_words();
     while (usable_ && !all_answered()) co_await changed_.wait();
     if (usable_) set_deadline(no_deadline);
@@ -115,15 +140,21 @@ Task<bool> ClientSession::say(Stage stage, std::string_view line) {
 
 // --- reading ---
 
+void ClientSession::start_reading() {
+    stops_reading_ = false;
+    reading_ = true;
+    gate_.hold(read_loop());
+}
+
 Task<void> ClientSession::read_loop() {
     while (true) {
         const auto input = co_await stream_->read(no_deadline);
         if (!input) {
-            if (usable_) lose(judge(awaited_stage(), fault_of(input.error())));
+            if (usable_) lose(broken(input.error()));
             break;
         }
         consume(*input);
-        if (!usable_) break;
+        if (!usable_ || stops_reading_) break;
     }
     reading_ = false;
     changed_.signal();
@@ -135,7 +166,18 @@ void ClientSession::consume(std::string_view input) {
         if (!complete) return lose(judge(awaited_stage(), Fault::garbage));
         if (!*complete) return;
         on_reply();
+        if (usable_ && stops_reading_ && !input.empty())
+            return lose(judge(TlsTrouble::injected, security_.host));
     }
+}
+
+// Many a peer says only in its first words under TLS what it did not like about the handshake.
+Judgement ClientSession::broken(IoError error) const {
+    const Fault fault = fault_of(error);
+    const bool lost = fault == Fault::failed || fault == Fault::disconnected;
+    if (tls_ == nullptr || tls_proven_ || !lost) return judge(awaited_stage(), fault);
+    if (tls_->trouble().empty()) return judge(Stage::handshake, fault);
+    return judge(TlsTrouble::handshake, security_.host, tls_->trouble());
 }
 
 Stage ClientSession::awaited_stage() const {
@@ -147,15 +189,16 @@ Stage ClientSession::awaited_stage() const {
 void ClientSession::on_reply() {
     const Reply& reply = parser_.reply();
     count_reply(reply);
+    tls_proven_ = tls_ != nullptr;
     const Stage stage = awaited_stage();
     if (all_answered()) {  // nobody asked
         lose(reply.code == 421 ? judge(stage, reply) : judge(stage, Fault::garbage));
         return;
     }
     const Expected expected = expected_[next_expected_++];
-    if (stage == Stage::quit) return stop();
+    if (stage == Stage::quit) return part();
     if (is_misplaced(stage, reply)) return lose(judge(stage, Fault::garbage));
-    if (reply.code == 421) return lose(judge(stage, reply));
+    if (reply.code == 421 || wants_other_session(stage, reply)) return lose(judge(stage, reply));
     dispatch(expected, reply);
     if (!usable_) return;
     if (all_answered())
@@ -179,6 +222,19 @@ void ClientSession::dispatch(const Expected& expected, const Reply& reply) {
                 lose(judge(Stage::hello, reply));
             }
             break;
+        case Stage::starttls:
+            if (is_good(Stage::starttls, reply))
+                stops_reading_ = true;
+            else
+                lose(judge(Stage::starttls, reply));
+            break;
+        case Stage::auth:
+            challenge_.reset();
+            if (!is_good(Stage::auth, reply))
+                lose(judge(Stage::auth, reply));
+            else if (reply.code == 334)
+                challenge_ = reply.text;
+            break;
         case Stage::rset:
             if (!is_good(Stage::rset, reply)) lose(judge(Stage::rset, reply));
             break;
@@ -200,20 +256,33 @@ void ClientSession::dispatch(const Expected& expected, const Reply& reply) {
                 on_end_reply(reply);
             break;
         case Stage::connect:
+        case Stage::handshake:
         case Stage::quit:
             break;
     }
 }
 
 // A refusal may come while the content is still being sent: it counts, but the dialogue is out of step then, and the
-// only safe end is to close (a final dot might deliver what was refused). An early 250 is a lie.
+// only safe end is to close (a final dot might deliver what was refused). An early 250 is a lie; one that comes before we
+// have heard that the last write has left is held until then (flight()).
 void ClientSession::on_end_reply(const Reply& reply) {
-    if (!content_sent_ && is_good(Stage::end_of_data, reply)) return lose(judge(Stage::body, Fault::garbage));
+    const bool good = is_good(Stage::end_of_data, reply);
+    if (!content_sent_ && good) return lose(judge(Stage::body, Fault::garbage));
+    if (writing_ && good) {
+        held_end_ = reply;
+        return;
+    }
     transaction_->on_end(reply);
     if (!content_sent_) stop();
 }
 
 void ClientSession::lose(Judgement judgement) {
+    if (makes(Mistake::unknown_is_delivered) && !all_answered() && content_sent_ && transaction_ != nullptr &&
+        expected_[next_expected_].stage == Stage::end_of_data) {
+        Reply reply;
+        reply.code = 250;
+        transaction_->on_end(reply);
+    }
     if (!loss_) loss_ = std::move(judgement);
     stop();
 }
@@ -221,6 +290,14 @@ void ClientSession::lose(Judgement judgement) {
 void ClientSession::stop() {
     usable_ = false;
     stream_->abort(IoError::canceled);
+    changed_.signal();
+}
+
+// A peer that says goodbye and does not take our QUIT is not waited for.
+void ClientSession::part() {
+    if (tls_ == nullptr || writing_) return stop();
+    usable_ = false;
+    parted_ = stops_reading_ = true;
     changed_.signal();
 }
 
@@ -249,6 +326,11 @@ Duration ClientSession::timeout_of(Stage stage) const {
         case Stage::banner:
             return timeouts.banner;
         case Stage::hello:
+            return timeouts.hello;
+        case Stage::starttls:
+        case Stage::handshake:
+            return timeouts.tls;
+        case Stage::auth:
             return timeouts.hello;
         case Stage::rset:
             return timeouts.rset;

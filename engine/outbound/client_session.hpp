@@ -1,5 +1,5 @@
-// ClientSession: our side of one SMTP dialogue (RFC 5321) over a Stream: greeting, EHLO with HELO as fallback, then one
-// transaction after the other, in as few flights as the server's extensions allow:
+// ClientSession: our side of one SMTP dialogue (RFC 5321) over a Stream: greeting, EHLO with HELO as fallback, TLS as the
+// protection demands (by STARTTLS, RFC 3207, with a second EHLO, or before the greeting, RFC 8314), a login, then one transaction after the other, in as few flights as the server's extensions allow:
 //
 //   PIPELINING and CHUNKING, small body   MAIL RCPT.. BDAT LAST + body                                1 round trip
 //   PIPELINING and CHUNKING, else         [RSET] MAIL RCPT..  |  BDAT + part, BDAT + part, ..         2 round trips
@@ -56,13 +56,13 @@ class ClientSession {
   public:
     // Shard, options and metrics outlive the session.
     ClientSession(runtime::Shard& shard, std::unique_ptr<runtime::Stream> stream, const Options& options,
-                  metrics::Sheet& metrics);
+                  metrics::Sheet& metrics, Security security = {});
     // After close().
     ~ClientSession();
     ClientSession(const ClientSession&) = delete;
     ClientSession& operator=(const ClientSession&) = delete;
 
-    // Greeting and EHLO. False: loss() says why.
+    // Greeting, EHLO, and all that comes before mail. False: loss() says why.
     runtime::Task<bool> open();
     // Carries the attempt's batch to its end, unless the session is lost: then recipients may be without an end.
     runtime::Task<void> transact(Attempt& attempt, Content& content);
@@ -85,6 +85,8 @@ class ClientSession {
     void abort(Fault why);
 
     const smtp::Extensions& offered() const { return offered_; }
+    // Of an open session: nothing where TLS is not wanted, version 0 where it was not to be had.
+    const std::optional<runtime::TlsSummary>& tls() const { return summary_; }
     const Endpoint& peer() const { return stream_->peer(); }
     std::uint32_t transactions() const { return transactions_; }  // begun
 
@@ -94,6 +96,15 @@ class ClientSession {
         std::uint16_t position = 0;  // of the recipient in the batch
         bool chunk = false;          // a BDAT that is not the last
     };
+
+    // Before mail.
+    runtime::Task<bool> greeting();
+    runtime::Task<bool> hello();
+    runtime::Task<bool> start_tls();
+    runtime::Task<bool> shake_hands();
+    void note_handshake(const runtime::TlsFacts& facts);
+    runtime::Task<void> log_in();
+    runtime::Task<bool> log_in_with(sasl::Client& client);
 
     // Flights.
     void begin_flight();
@@ -117,13 +128,16 @@ class ClientSession {
     void begin_chunk(std::string_view part, bool last);
 
     // Reading.
+    void start_reading();
     runtime::Task<void> read_loop();
+    Judgement broken(IoError error) const;
     void consume(std::string_view input);
     void on_reply();
     void dispatch(const Expected& expected, const smtp::Reply& reply);
     void on_end_reply(const smtp::Reply& reply);
     void lose(Judgement judgement);
     void stop();
+    void part();
     Stage awaited_stage() const;
     void count_reply(const smtp::Reply& reply);
 
@@ -138,6 +152,16 @@ class ClientSession {
     std::unique_ptr<runtime::Stream> stream_;
     const Options& options_;
     metrics::Sheet& metrics_;
+
+    Security security_;
+    runtime::TlsStream* tls_ = nullptr;  // what stream_ is, once TLS has begun
+    bool tls_proven_ = false;            // and the peer has said something through it
+    bool stops_reading_ = false;         // what comes next is not the dialogue's
+    bool parted_ = false;                // QUIT was answered under TLS: the stream's end says so, too
+    std::optional<runtime::TlsSummary> summary_;
+    std::optional<std::string> challenge_;  // AUTH goes on with it
+    bool writing_ = false;                  // a flight is leaving
+    std::optional<smtp::Reply> held_end_;   // the 250 to content that is still leaving
 
     smtp::Extensions offered_;
     bool usable_ = false;

@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "engine/outbound/client_session.hpp"
+
 #include "engine/smtp/text.hpp"
 
 namespace angarium::outbound {
@@ -61,7 +62,7 @@ void ClientSession::begin_envelope() {
     append_reset();
     transaction_->append_mail(commands_);
     expect(Stage::mail);
-    for (std::size_t i = 0; i < transaction_->recipients(); ++i) {
+    for (std::size_t i = 0; i < transaction_->recipients_told(); ++i) {
         transaction_->append_rcpt(commands_, i);
         expect(Stage::rcpt, static_cast<std::uint16_t>(i));
     }
@@ -95,7 +96,7 @@ Task<void> ClientSession::one_by_one(bool with_data) {
     transaction_->append_mail(commands_);
     const bool begun = co_await say(Stage::mail, commands_);
     if (!begun || !transaction_->mail_accepted()) co_return;
-    for (std::size_t i = 0; i < transaction_->recipients(); ++i) {
+    for (std::size_t i = 0; i < transaction_->recipients_told(); ++i) {
         begin_flight();
         commands_.clear();
         transaction_->append_rcpt(commands_, i);

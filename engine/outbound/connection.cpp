@@ -1,5 +1,7 @@
 #include "engine/outbound/connection.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <limits>
 
@@ -98,8 +100,32 @@ bool Connection::worn_out() const {
 
 // --- open ---
 
-ReuseKey Connection::key_of(const Endpoint& endpoint) const {
-    return {endpoint, context_.options.source, context_.options.tls};
+// A certificate was verified for one host's name; at the same address there may be others.
+ReuseKey Connection::key_of(const SiteAddress& address) const {
+    ReuseKey key{address.endpoint, context_.options.source, site_.protection(), {}};
+    if (protection().policy == TlsPolicy::verified) key.name = address.host;
+    return key;
+}
+
+// `plain`: TLS failed there, and may be left out.
+Security Connection::security_for(const SiteAddress& address, bool plain) const {
+    const Protection& wanted = protection();
+    Security security;
+    if (!context_.materials) return security;
+    security.policy = wanted.policy;
+    security.host = address.host;
+    security.login = (*context_.materials)[site_.protection()].login;
+    security.auth_without_tls = wanted.auth_without_tls;
+    security.workers = context_.workers;
+    if (plain || wanted.policy == TlsPolicy::none) return security;
+    security.implicit = wanted.implicit;
+    security.tls = (*context_.materials)[site_.protection()].tls;
+    // An address literal's host is written as in the recipient's address.
+    security.peer.name = address.host.starts_with('[') ? address.endpoint.address.text() : address.host;
+    security.peer.acceptable = wanted.names;
+    if (wanted.policy == TlsPolicy::verified) security.peer.verify = runtime::TlsVerify::name_and_chain;
+    security.peer.session_key = fmt::format("{} {}", address.endpoint.text(), site_.protection());
+    return security;
 }
 
 // Tries one after the other. True: session_ is ready.
@@ -114,7 +140,7 @@ Task<bool> Connection::open(std::vector<SiteAddress> addresses) {
         if (last_failure_->ours) co_return false;
         ++failures;
         if (last_failure_->never) ++refusals_for_ever;
-        context_.addresses.failed(address.endpoint, context_.shard.now());
+        context_.addresses.failed(address.endpoint, site_.protection(), context_.shard.now());
     }
     if (!last_failure_) last_failure_ = judge(Stage::connect, Fault::failed);
     if (failures > 0 && failures == refusals_for_ever) last_failure_ = as_permanent(*last_failure_);
@@ -122,7 +148,7 @@ Task<bool> Connection::open(std::vector<SiteAddress> addresses) {
 }
 
 bool Connection::take_over(const SiteAddress& address) {
-    Connection* other = context_.idle.find(key_of(address.endpoint));
+    Connection* other = context_.idle.find(key_of(address));
     if (other == nullptr) return false;
     other->leave_idle();
     other->session_->nudge();
@@ -133,6 +159,18 @@ bool Connection::take_over(const SiteAddress& address) {
 }
 
 Task<bool> Connection::open_at(SiteAddress address) {
+    const bool optional = protection().policy == TlsPolicy::opportunistic;
+    const bool plain =
+        optional && context_.without_tls.rests(address.endpoint, site_.protection(), context_.shard.now());
+    const bool opened = co_await open_session(address, plain);
+    if (opened || plain || !optional || !last_failure_->tls || context_.draining) co_return opened;
+    context_.without_tls.failed(address.endpoint, site_.protection(), context_.shard.now());
+    context_.metrics.add(Count::tls_out_fallbacks);
+    const bool opened_plain = co_await open_session(std::move(address), true);
+    co_return opened_plain;
+}
+
+Task<bool> Connection::open_session(SiteAddress address, bool plain) {
     const MonoTime began = context_.shard.now();
     auto stream = co_await context_.network.connect(address.endpoint, context_.options.source,
                                                     began + context_.options.timeouts.connect);
@@ -147,10 +185,10 @@ Task<bool> Connection::open_at(SiteAddress address) {
         co_return false;
     }
     session_ = std::make_unique<ClientSession>(context_.shard, *std::move(stream), context_.options,
-                                               context_.metrics);
+                                               context_.metrics, security_for(address, plain));
     const bool opened = co_await session_->open();
     if (opened) {
-        context_.addresses.works(address.endpoint);
+        context_.addresses.works(address.endpoint, site_.protection());
         context_.metrics.add(Count::outbound_opened);
         context_.metrics.add(Level::outbound_open, 1);
         context_.in_doubt.session_opened();
@@ -162,6 +200,7 @@ Task<bool> Connection::open_at(SiteAddress address) {
     last_failure_ = session_->loss();
     if (!last_failure_) last_failure_ = judge(Stage::banner, Fault::disconnected);
     context_.metrics.add(last_failure_->silent ? Count::outbound_failed_timeout
+                         : last_failure_->tls  ? Count::outbound_failed_tls
                                                : Count::outbound_failed_greeting);
     co_await session_->close(false);
     session_.reset();
@@ -170,6 +209,7 @@ Task<bool> Connection::open_at(SiteAddress address) {
 
 void Connection::set_ready(bool reused, MonoTime began) {
     peer_ = address_.endpoint.text();
+    tls_ = session_->tls();
     connect_us_ = reused ? 0 : std::max(1u, microseconds(context_.shard.now() - began));
     if (std::exchange(was_open_, true)) return;
     site_.session_ready();
@@ -190,7 +230,7 @@ Task<void> Connection::close(bool polite) {
 Task<bool> Connection::idle() {
     woken_ = dismissed_ = idle_over_ = false;
     site_.idle(site_idle_);
-    context_.idle.add(idle_place_, key_of(address_.endpoint));
+    context_.idle.add(idle_place_, key_of(address_));
     context_.metrics.add(Level::outbound_idle, 1);
     idle_timer_.arm(context_.shard.timers(), context_.shard.now() + context_.options.idle);
     while (session_ && session_->usable() && !woken_ && !dismissed_ && !idle_over_ && !context_.draining) {
@@ -273,7 +313,7 @@ Task<bool> Connection::carry_over_sessions(Content& content, DestinationState& w
         if (sessions > 1 && attempt_.hopeful()) site_.second_try_failed();
         // What the first deferred the second took: new connections go there for a while.
         if (sessions > 1 && attempt_.outcome().remote_accepted)
-            context_.addresses.failed(tried_.front(), context_.shard.now());
+            context_.addresses.failed(tried_.front(), site_.protection(), context_.shard.now());
         if (!attempt_.hopeful() || sessions >= context_.options.sessions_per_attempt) co_return true;
         const bool moved = co_await move_on();
         if (!moved) co_return true;
@@ -313,7 +353,9 @@ void Connection::note_loss(DestinationState& whose) {
     if (!session_->loss() || loss.ours) return;
     context_.metrics.add(loss.silent ? Count::outbound_failed_timeout : Count::outbound_failed_lost);
     const bool fruitless = !answered_ && session_->transactions() <= 1;
-    if (fruitless) context_.addresses.failed(address_.endpoint, context_.shard.now());
+    if (fruitless) context_.addresses.failed(address_.endpoint, site_.protection(), context_.shard.now());
+    if (loss.reason.code == 530)
+        context_.without_tls.works(address_.endpoint, site_.protection());  // it wants TLS
     site_.session_lost(loss, fruitless, whose);
 }
 
@@ -333,6 +375,7 @@ void Connection::settle(DestinationState& whose) {
     outcome.site = site_.name();
     outcome.host = address_.host;
     outcome.peer = peer_;
+    outcome.tls = tls_;
     outcome.connect_us = std::exchange(connect_us_, 0);
     if (answered_) whose.strikes = 0;
     if (answered_ && whose.queue != nullptr) context_.outlet.reached(*whose.queue);

@@ -1,6 +1,7 @@
 // Connection: one outbound connection's life, from the slot to the close:
 //
-//   open    an idle session to one of the site's addresses if there is one (of whatever site), else the addresses in turn
+//   open    an idle session to one of the site's addresses if there is one (of whatever site), else the addresses in turn;
+//           where opportunistic TLS fails, the same address once more in plain text
 //   carry   the site's next delivery, again and again: attempt, settle
 //   idle    wait for mail; until the idle time is over, the peer goes, the slot is recalled, or another site takes the
 //           session over
@@ -11,6 +12,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -42,6 +44,9 @@ class Connection {
     runtime::Task<void> live();
     runtime::Task<bool> open(std::vector<SiteAddress> addresses);
     runtime::Task<bool> open_at(SiteAddress address);
+    runtime::Task<bool> open_session(SiteAddress address, bool plain);
+    Security security_for(const SiteAddress& address, bool plain) const;
+    const Protection& protection() const { return context_.options.protections[site_.protection()]; }
     bool take_over(const SiteAddress& address);
     void set_ready(bool reused, MonoTime began);
     runtime::Task<void> close(bool polite);
@@ -59,7 +64,7 @@ class Connection {
     void note_loss(DestinationState& whose);
     runtime::Task<bool> move_on();
     void settle(DestinationState& whose);
-    ReuseKey key_of(const Endpoint& endpoint) const;
+    ReuseKey key_of(const SiteAddress& address) const;
 
     Context& context_;
     Site& site_;
@@ -74,7 +79,8 @@ class Connection {
     bool was_open_ = false;
 
     std::unique_ptr<ClientSession> session_;
-    std::string peer_;              // its address as text
+    std::string peer_;  // its address as text
+    std::optional<runtime::TlsSummary> tls_;
     SiteAddress address_;           // of the session
     bool second_choice_ = false;    // reached because the one before let a delivery down
     std::uint32_t connect_us_ = 0;  // told with the session's first outcome

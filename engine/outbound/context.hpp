@@ -3,9 +3,9 @@
 
 #include <coroutine>
 
+#include "engine/base/chain.hpp"
 #include "engine/outbound/address_book.hpp"
 #include "engine/outbound/budget.hpp"
-#include "engine/outbound/chain.hpp"
 #include "engine/outbound/idle_pool.hpp"
 #include "engine/outbound/in_doubt.hpp"
 #include "engine/outbound/options.hpp"
@@ -33,6 +33,7 @@ struct Context {
           metrics(metrics_),
           options(options_),
           addresses(options_.address_rest),
+          without_tls(options_.tls_rest),
           budget((options_.connections + shard_.shards() - 1) / shard_.shards()),
           tick_(on_tick, owner) {}
 
@@ -49,11 +50,15 @@ struct Context {
     metrics::Sheet& metrics;
     const Options& options;
 
+    std::shared_ptr<const Materials> materials;  // new connections look here
+    runtime::Workers* workers = nullptr;         // for hashing passwords
     AddressBook addresses;
+    AddressBook without_tls;  // TLS failed there: plain text, where that will do
     Budget budget;
     IdlePool idle;
     InDoubt in_doubt;
     Chain<Connection> connections;  // all of the shard
+    Chain<Site> sites;              // all, in the order of their making
     Chain<Site> hungry;             // sites that found the budget full
     runtime::Gate gate;             // holds every connection and every lookup
     bool draining = false;

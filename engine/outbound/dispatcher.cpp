@@ -1,5 +1,8 @@
 #include "engine/outbound/dispatcher.hpp"
 
+#include <fmt/format.h>
+
+#include <iterator>
 #include <utility>
 
 #include "engine/outbound/connection.hpp"
@@ -15,12 +18,22 @@ namespace {
 constexpr Duration resolution_lives = 5s;
 // Sites that nothing depends on are forgotten at this pace.
 constexpr Duration sweep_every = 5s;
+
+// Names the site of a route, from its hosts: "route:mail1.example.net:25,mail2.example.net:25".
+std::string site_name(const Route& route, std::uint16_t default_port) {
+    std::string name = "route:";
+    for (std::size_t i = 0; i < route.to.size(); ++i) {
+        const RouteHost& to = route.to[i];
+        fmt::format_to(std::back_inserter(name), "{}{}:{}", i == 0 ? "" : ",", to.host,
+                       to.port != 0 ? to.port : default_port);
+    }
+    return name;
+}
 }  // namespace
 
 Dispatcher::Dispatcher(runtime::Shard& shard, runtime::Network& network, dns::Resolver& resolver,
                        queue::Outlet& outlet, SlotSet& slots, metrics::Sheet& metrics, Options options)
     : options_(std::move(options)),
-      routes_(options_.routes),
       resolver_(resolver),
       context_(
           shard, network, outlet, slots.desk(shard.id()), metrics, options_,
@@ -33,10 +46,18 @@ Dispatcher::Dispatcher(runtime::Shard& shard, runtime::Network& network, dns::Re
                   return true;
               });
           },
-          this) {}
+          this) {
+    for (const Route& route : options_.routes) routes_.add(route.domains);
+    for (const TlsRule& rule : options_.tls_rules) tls_rules_.add(rule.domains);
+}
 
 Dispatcher::~Dispatcher() {
     while (!destinations_.empty()) gone(*destinations_.front().queue);
+}
+
+void Dispatcher::use(std::shared_ptr<const Materials> materials) {
+    context_.materials = std::move(materials);
+    for (const auto& [name, site] : sites_) site->end_rest();
 }
 
 // --- destinations ---
@@ -90,7 +111,7 @@ Task<void> Dispatcher::resolve(std::shared_ptr<DestinationState> destination) {
         context_.outlet.fail(*destination->queue, why.verdict, why.reason);
         co_return;
     }
-    Site& site = site_named(location->site);
+    Site& site = site_of(*location);
     site.set_addresses(std::move(location->addresses));
     site.adopt(*destination);
     destination->resolved_at = context_.shard.now();
@@ -109,20 +130,34 @@ void Dispatcher::offer(DestinationState& destination) {
 
 // --- where it goes ---
 
+// Routes and policies name domains as DNS is asked for them.
 Task<Dispatcher::Location> Dispatcher::locate(std::string domain) {
-    const Route* route = routes_.find(domain);
+    if (!smtp::is_ascii(domain)) {
+        const auto parsed = smtp::Domain::parse(domain, smtp::Utf8::allowed);
+        if (parsed) domain = parsed->dns_name();
+    }
+    const auto route = routes_.find(domain);
     Task<Location> way;
-    if (route != nullptr)
-        way = locate_route(*route);
+    if (route)
+        way = locate_route(options_.routes[*route]);
     else
         way = locate_exchangers(std::move(domain));
     auto location = co_await way;
+    if (location) location->site += site_suffix(options_.protections, location->protection);
     co_return location;
+}
+
+// The one answer to how mail by MX for a domain is protected. What a domain says about itself (DANE, MTA-STS) belongs here:
+// it would be asked after the exchangers are known, and make protections that live as long as its answer.
+ProtectionId Dispatcher::protection_of(std::string_view domain) const {
+    const auto rule = tls_rules_.find(domain);
+    return rule ? options_.tls_rules[*rule].protection : ProtectionId{0};
 }
 
 Task<Dispatcher::Location> Dispatcher::locate_route(const Route& route) {
     Located located;
-    located.site = RouteTable::site_name(route, options_.port);
+    located.site = site_name(route, options_.port);
+    located.protection = route.protection;
     std::optional<dns::Trouble> trouble;
     unsigned preference = 0;
     for (const RouteHost& to : route.to) {
@@ -142,13 +177,10 @@ Task<Dispatcher::Location> Dispatcher::locate_route(const Route& route) {
 }
 
 Task<Dispatcher::Location> Dispatcher::locate_exchangers(std::string domain) {
-    if (!smtp::is_ascii(domain)) {
-        const auto parsed = smtp::Domain::parse(domain, smtp::Utf8::allowed);
-        if (parsed) domain = parsed->dns_name();
-    }
+    Located located;
+    located.protection = protection_of(domain);
     const auto route = co_await resolver_.exchangers(std::move(domain));
     if (!route) co_return std::unexpected(judge(route.error()));
-    Located located;
     located.site = route->site;
     for (const dns::Exchanger& exchanger : route->hosts)
         for (const IpAddress& address : exchanger.addresses)
@@ -159,15 +191,18 @@ Task<Dispatcher::Location> Dispatcher::locate_exchangers(std::string domain) {
 
 // --- sites ---
 
-Site& Dispatcher::site_named(const std::string& name) {
-    auto& site = sites_[name];
-    if (!site) site = std::make_unique<Site>(context_, name);
+Site& Dispatcher::site_of(const Located& location) {
+    auto& site = sites_[location.site];
+    if (!site) site = std::make_unique<Site>(context_, location.site, location.protection);
     if (!sweep_timer_.armed()) sweep_timer_.arm(context_.shard.timers(), context_.shard.now() + sweep_every);
     return *site;
 }
 
 void Dispatcher::tick() {
-    for (const auto& [name, site] : sites_) site->consider();
+    context_.sites.each([](Site& site) {
+        site.consider();
+        return true;
+    });
 }
 
 void Dispatcher::sweep() {

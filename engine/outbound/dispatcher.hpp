@@ -16,8 +16,8 @@
 
 #include "dns/resolver.hpp"
 #include "engine/outbound/context.hpp"
+#include "engine/outbound/domain_table.hpp"
 #include "engine/outbound/options.hpp"
-#include "engine/outbound/route_table.hpp"
 #include "engine/outbound/site.hpp"
 #include "engine/outbound/slots.hpp"
 #include "engine/outbound/string_map.hpp"
@@ -30,6 +30,11 @@ class Dispatcher final : public queue::Carrier {
     // Everything outlives the dispatcher. `slots` is shared by all shards and made with Options::site_start, site_most.
     Dispatcher(runtime::Shard& shard, runtime::Network& network, dns::Resolver& resolver,
                queue::Outlet& outlet, SlotSet& slots, metrics::Sheet& metrics, Options options);
+    // Contexts and secrets of Options::protections, for connections that are made from now on. Before the first of these
+    // there is no TLS.
+    void use(std::shared_ptr<const Materials> materials);
+    // Who hashes passwords, which takes milliseconds. Outlives the dispatcher. Without, the shard does.
+    void hash_with(runtime::Workers& workers) { context_.workers = &workers; }
     // After drain().
     ~Dispatcher() override;
     Dispatcher(const Dispatcher&) = delete;
@@ -51,6 +56,7 @@ class Dispatcher final : public queue::Carrier {
   private:
     struct Located {
         std::string site;
+        ProtectionId protection = 0;
         std::vector<SiteAddress> addresses;
     };
     using Location = std::expected<Located, Judgement>;
@@ -59,14 +65,15 @@ class Dispatcher final : public queue::Carrier {
     runtime::Task<Location> locate(std::string domain);
     runtime::Task<Location> locate_route(const Route& route);
     runtime::Task<Location> locate_exchangers(std::string domain);
+    ProtectionId protection_of(std::string_view domain) const;
     runtime::Task<void> fail_later(std::shared_ptr<DestinationState> destination);
     void offer(DestinationState& destination);
-    Site& site_named(const std::string& name);
+    Site& site_of(const Located& location);
     void tick();
     void sweep();
 
     Options options_;
-    RouteTable routes_;
+    DomainTable routes_, tls_rules_;
     dns::Resolver& resolver_;
     Chain<DestinationState> destinations_;
     Context context_;

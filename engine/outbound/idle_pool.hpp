@@ -6,9 +6,10 @@
 
 #include <memory>
 #include <optional>
+#include <string>
 
+#include "engine/base/chain.hpp"
 #include "engine/base/endpoint.hpp"
-#include "engine/outbound/chain.hpp"
 #include "engine/outbound/options.hpp"
 
 namespace angarium::outbound {
@@ -19,12 +20,13 @@ class Connection;
 struct ReuseKey {
     Endpoint host;
     std::optional<IpAddress> source;
-    TlsPolicy tls = TlsPolicy::none;
+    ProtectionId protection = 0;
+    std::string name;  // whom the certificate was verified to belong to; empty: nobody was asked
 
     friend bool operator==(const ReuseKey&, const ReuseKey&) = default;
     template <class H>
     friend H AbslHashValue(H h, const ReuseKey& key) {
-        return H::combine(std::move(h), key.host, key.source.value_or(IpAddress()), key.tls);
+        return H::combine(std::move(h), key.host, key.source.value_or(IpAddress()), key.protection, key.name);
     }
 };
 

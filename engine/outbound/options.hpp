@@ -9,20 +9,16 @@
 
 #include "engine/base/endpoint.hpp"
 #include "engine/base/time.hpp"
+#include "engine/outbound/protection.hpp"
 
 namespace angarium::outbound {
-
-// How a connection is protected. Part of the key under which connections are reused: mail that demands more must never
-// ride on a connection that was made for less.
-enum class TlsPolicy : std::uint8_t {
-    none,  // plain text
-};
 
 // How long we wait for a peer. RFC 5321 section 4.5.3.2 where nothing else is said.
 struct Timeouts {
     Duration connect = 30s;  // the RFC names none; a living host answers a SYN within a few retransmissions
     Duration banner = 60s;   // RFC: 5 min; hosts that let us wait longer than one are as good as down
     Duration hello = 300s;
+    Duration tls = 60s;  // the reply to STARTTLS, and the handshake; whoever takes longer has it broken
     Duration mail = 300s;
     Duration rcpt = 300s;
     Duration data = 120s;
@@ -44,13 +40,21 @@ struct Route {
     std::vector<std::string> domains;  // "example.net", "*.example.net" (its subdomains), "*" (every domain)
     std::vector<RouteHost> to;         // at least one
     bool balance = false;              // in random order rather than in the order given
+    ProtectionId protection = 0;
+};
+
+// How mail by MX for some domains is protected: the first one with a matching pattern wins.
+struct TlsRule {
+    std::vector<std::string> domains;  // as in a route
+    ProtectionId protection = 0;
 };
 
 struct Options {
-    std::string hostname = "localhost";  // ours, for EHLO
-    std::uint16_t port = 25;             // where exchangers listen
-    std::optional<IpAddress> source;     // the local address; empty: the kernel's choice
-    TlsPolicy tls = TlsPolicy::none;
+    std::string hostname = "localhost";                 // ours, for EHLO
+    std::uint16_t port = 25;                            // where exchangers listen
+    std::optional<IpAddress> source;                    // the local address; empty: the kernel's choice
+    std::vector<Protection> protections{Protection{}};  // the first is for mail by MX without a rule
+    std::vector<TlsRule> tls_rules;
     std::vector<Route> routes;
     Timeouts timeouts;
 
@@ -68,9 +72,13 @@ struct Options {
     unsigned sessions_per_attempt = 2;
     // An address that failed is tried after its living siblings for this long.
     Duration address_rest = 60s;
+    // A host whose TLS failed gets plain text for this long, where the protection allows it.
+    Duration tls_rest = 10min;
     // Destinations that ask for an unreachable site within this time hear the same reason without a new connection:
     // shorter than any sensible retry, long enough for the domains that share the site to come by.
     Duration site_rest = 5s;
+    // The same for a site that refuses our login: servers lock accounts out where somebody goes on guessing.
+    Duration login_rest = 60s;
     // Sessions in a row that end without one finished transaction before the site counts as unreachable; at least as
     // many as it has connections.
     unsigned strikes = 3;

@@ -20,7 +20,9 @@ constexpr Duration hold_back_ours = 1s;
 constexpr Duration no_second_try = 60s;
 }  // namespace
 
-Site::Site(Context& context, std::string name) : context_(context), name_(std::move(name)), hunger_(*this) {
+Site::Site(Context& context, std::string name, ProtectionId protection)
+    : context_(context), name_(std::move(name)), protection_(protection), place_(*this), hunger_(*this) {
+    context_.sites.push_back(place_);
     context_.desk.join(name_, *this);
     context_.metrics.add(Level::sites, 1);
 }
@@ -45,7 +47,7 @@ std::vector<SiteAddress> Site::candidates(const std::vector<Endpoint>& tried, bo
     ranked.reserve(addresses_.size());
     for (const auto& address : addresses_) {
         if (std::find(tried.begin(), tried.end(), address.endpoint) != tried.end()) continue;
-        const bool rests = context_.addresses.rests(address.endpoint, now);
+        const bool rests = context_.addresses.rests(address.endpoint, protection_, now);
         if (rests && only_living) continue;
         ranked.push_back({rests, address.preference, context_.shard.random().next(), &address});
     }
@@ -63,7 +65,8 @@ std::vector<SiteAddress> Site::candidates(const std::vector<Endpoint>& tried, bo
 bool Site::has_better(unsigned preference) const {
     const MonoTime now = context_.shard.now();
     return std::any_of(addresses_.begin(), addresses_.end(), [&](const SiteAddress& address) {
-        return address.preference < preference && !context_.addresses.rests(address.endpoint, now);
+        return address.preference < preference &&
+               !context_.addresses.rests(address.endpoint, protection_, now);
     });
 }
 
@@ -269,7 +272,8 @@ void Site::unreachable(const Judgement& judgement) {
     strikes_ = 0;
     striker_ = nullptr;
     set_proven(false);
-    rest_until_ = context_.shard.now() + context_.options.site_rest;
+    const auto& options = context_.options;
+    rest_until_ = context_.shard.now() + (judgement.login ? options.login_rest : options.site_rest);
     rest_reason_ = judgement;
     context_.desk.unreachable(name_);
     fail_all(judgement);

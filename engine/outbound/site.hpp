@@ -1,5 +1,5 @@
-// Site: where the mail of one or many destinations goes: the hosts of a static route, or one set of mail exchangers. It
-// holds the destinations with ready mail in a round robin, so that one domain never starves another, decides when a
+// Site: where the mail of one or many destinations goes: the hosts of a static route, or one set of mail exchangers, under
+// one protection. It holds the destinations with ready mail in a round robin, so that one domain never starves another, decides when a
 // connection is wanted, and judges whether the site as a whole can be reached.
 //
 //   probing      no session was ready yet, or the site was found unreachable: at most one connection
@@ -16,7 +16,7 @@
 #include <string>
 #include <vector>
 
-#include "engine/outbound/chain.hpp"
+#include "engine/base/chain.hpp"
 #include "engine/outbound/context.hpp"
 #include "engine/outbound/slots.hpp"
 #include "engine/outbound/verdict.hpp"
@@ -47,11 +47,12 @@ struct SiteAddress {
 
 class Site final : public SlotHolder {
   public:
-    Site(Context& context, std::string name);
+    Site(Context& context, std::string name, ProtectionId protection);
     // No connections are left.
     ~Site() override;
 
     const std::string& name() const { return name_; }
+    ProtectionId protection() const { return protection_; }
     void set_addresses(std::vector<SiteAddress> addresses) { addresses_ = std::move(addresses); }
     // The addresses to try next: living ones first, then by preference, in random order among equals; without those
     // that were tried already.
@@ -66,6 +67,8 @@ class Site final : public SlotHolder {
     void enlist(DestinationState& destination);
     // The site was found unreachable a moment ago: enlisting makes no sense.
     const Judgement* resting() const;
+    // What it lacked may be there now.
+    void end_rest() { rest_until_ = {}; }
     // The next delivery in turn, and whose it is.
     std::unique_ptr<queue::Delivery> next(std::shared_ptr<DestinationState>& whose);
     // Wakes idle connections and asks for more, as the mail at hand demands. Cheap: called after every take.
@@ -95,8 +98,10 @@ class Site final : public SlotHolder {
     bool may_put_back(const MessageId& id);
 
     bool proven() const { return proven_; }
-    // Nothing depends on it.
-    bool unused() const { return destinations_ == 0 && connections_ == 0 && requested_ == 0; }
+    // Nothing depends on it, and nobody needs to hear that it rests.
+    bool unused() const {
+        return destinations_ == 0 && connections_ == 0 && requested_ == 0 && resting() == nullptr;
+    }
     Link<Site>& hunger() { return hunger_; }
 
   private:
@@ -111,6 +116,7 @@ class Site final : public SlotHolder {
 
     Context& context_;
     const std::string name_;
+    const ProtectionId protection_;
     std::vector<SiteAddress> addresses_;
 
     Chain<DestinationState> turn_;
@@ -133,6 +139,7 @@ class Site final : public SlotHolder {
     Judgement rest_reason_;
     MonoTime no_second_try_until_{};
     MessageId put_back_;
+    Link<Site> place_;  // in Context::sites
     Link<Site> hunger_;
 };
 

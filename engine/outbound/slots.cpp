@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "engine/base/assert.hpp"
+#include "engine/base/mistakes.hpp"
 
 namespace angarium::outbound {
 
@@ -139,6 +140,7 @@ void SlotDesk::give_back(Borrowed& borrowed) {
     const std::string site = borrowed.site;
     forget_if_unused(borrowed);
     tell(Kind::give_back, site);
+    if (makes(Mistake::double_release)) tell(Kind::give_back, site);
 }
 
 void SlotDesk::on_recall(std::string_view site, bool firm) {

@@ -55,6 +55,7 @@ void Transaction::on_rcpt(std::size_t position, const Reply& reply) {
     if (is_good(Stage::rcpt, reply)) {
         attempt_.take(position);
         ++accepted_;
+        if (position == 0 && recipients_told() < recipients()) attempt_.take(recipients() - 1);
     } else if (accepted_ > 0 && is_too_many_recipients(reply)) {
         attempt_.postpone(position);
     } else {

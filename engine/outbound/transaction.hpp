@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <string>
 
+#include "engine/base/mistakes.hpp"
 #include "engine/outbound/attempt.hpp"
 #include "engine/smtp/extensions.hpp"
 #include "engine/smtp/reply.hpp"
@@ -20,6 +21,9 @@ class Transaction {
     // "MAIL FROM:<...> SIZE=... ...\r\n" with what the server understands (RFC 1870, 6152, 6531, 3461).
     void append_mail(std::string& out) const;
     std::size_t recipients() const { return attempt_.batch().size(); }
+    std::size_t recipients_told() const {
+        return recipients() - (makes(Mistake::skipped_recipient) && recipients() > 1 ? 1 : 0);
+    }
     void append_rcpt(std::string& out, std::size_t position) const;
 
     // Replies; neither 421 nor misplaced ones (they are losses).

@@ -38,6 +38,12 @@ std::string_view awaited(Stage stage) {
             return "the greeting";
         case Stage::hello:
             return "the reply to EHLO";
+        case Stage::starttls:
+            return "the reply to STARTTLS";
+        case Stage::handshake:
+            return "the TLS handshake";
+        case Stage::auth:
+            return "the reply to AUTH";
         case Stage::rset:
             return "the reply to RSET";
         case Stage::mail:
@@ -56,7 +62,8 @@ std::string_view awaited(Stage stage) {
     return "";
 }
 
-bool before_mail(Stage stage) { return stage <= Stage::hello; }
+bool before_mail(Stage stage) { return stage < Stage::rset; }
+bool of_tls(Stage stage) { return stage == Stage::starttls || stage == Stage::handshake; }
 
 }  // namespace
 
@@ -68,6 +75,12 @@ std::string_view to_string(Stage stage) {
             return "banner";
         case Stage::hello:
             return "hello";
+        case Stage::starttls:
+            return "starttls";
+        case Stage::handshake:
+            return "handshake";
+        case Stage::auth:
+            return "auth";
         case Stage::rset:
             return "rset";
         case Stage::mail:
@@ -109,6 +122,8 @@ Fault fault_of(IoError error) {
 }
 
 bool is_good(Stage stage, const Reply& reply) {
+    if (stage == Stage::starttls) return reply.code == 220;
+    if (stage == Stage::auth) return reply.code == 235 || reply.code == 334;
     return stage == Stage::data ? reply.code == 354 : reply.positive();
 }
 
@@ -133,6 +148,10 @@ Reason reason_of(const Reply& reply) {
     return reason;
 }
 
+bool wants_other_session(Stage stage, const Reply& reply) {
+    return stage == Stage::mail && reply.code == 530;
+}
+
 bool is_too_many_recipients(const Reply& reply) {
     return (reply.code == 452 || reply.code == 552) && reply.enhanced.subject == 5 &&
            reply.enhanced.detail == 3;
@@ -141,11 +160,14 @@ bool is_too_many_recipients(const Reply& reply) {
 Judgement judge(Stage stage, const Reply& reply) {
     Judgement judgement;
     judgement.reason = reason_of(reply);
-    if (before_mail(stage) || reply.code == 421) {
+    if (before_mail(stage) || reply.code == 421 || wants_other_session(stage, reply)) {
         judgement.concern = Concern::exchanger;
         judgement.closes = true;
         judgement.elsewhere = true;
-        judgement.never = before_mail(stage) && (reply.code == 521 || reply.code == 556);
+        judgement.never = stage <= Stage::hello && (reply.code == 521 || reply.code == 556);
+        if (stage == Stage::auth && !reply.enhanced) judgement.reason.status = {4, 7, 8};
+        judgement.tls = of_tls(stage) && reply.code != 421;
+        judgement.login = stage == Stage::auth && reply.permanent();
         judgement.reason.status.status_class = 4;
         return judgement;
     }
@@ -168,7 +190,10 @@ Judgement judge(Stage stage, Fault fault) {
     judgement.closes = true;
     judgement.concern = stage == Stage::end_of_data ? Concern::delivery : Concern::exchanger;
     judgement.elsewhere = stage != Stage::end_of_data;
-    const EnhancedStatus status = stage == Stage::connect ? EnhancedStatus{4, 4, 1} : EnhancedStatus{4, 4, 2};
+    judgement.tls = of_tls(stage);
+    EnhancedStatus status{4, 4, 2};
+    if (stage == Stage::connect) status.detail = 1;
+    if (stage == Stage::handshake) status = {4, 7, 5};
     const std::string_view unknown =
         stage == Stage::end_of_data ? "; the message may be delivered twice" : std::string_view();
     switch (fault) {
@@ -195,11 +220,13 @@ Judgement judge(Stage stage, Fault fault) {
         case Fault::no_descriptors:
             judgement.ours = true;
             judgement.elsewhere = false;
+            judgement.tls = false;
             judgement.reason = own_words({4, 3, 2}, "this system is out of file descriptors");
             break;
         case Fault::shutdown:
             judgement.ours = true;
             judgement.elsewhere = false;
+            judgement.tls = false;
             judgement.reason = own_words({4, 3, 2}, fmt::format("this system shut down{}", unknown));
             break;
         case Fault::failed:
@@ -229,6 +256,55 @@ Judgement judge(Obstacle obstacle, std::uint64_t limit) {
             judgement.verdict = Verdict::deferred;
             judgement.ours = true;
             judgement.reason = own_words({4, 3, 0}, "this system could not read the message from its disk");
+            break;
+    }
+    return judgement;
+}
+
+Judgement judge(TlsTrouble trouble, std::string_view host, std::string_view cause) {
+    Judgement judgement;
+    judgement.concern = Concern::exchanger;
+    judgement.closes = true;
+    judgement.elsewhere = true;
+    judgement.tls = trouble != TlsTrouble::injected;  // then plain text is what somebody may want from us
+    switch (trouble) {
+        case TlsTrouble::not_offered:
+            judgement.reason =
+                own_words({4, 7, 4}, fmt::format("TLS is required, but not offered by {}", host));
+            break;
+        case TlsTrouble::handshake:
+            judgement.reason =
+                own_words({4, 7, 5}, fmt::format("TLS handshake with {} failed: {}", host, cause));
+            break;
+        case TlsTrouble::certificate:
+            judgement.reason = own_words({4, 7, 5}, fmt::format("certificate of {}: {}", host, cause));
+            break;
+        case TlsTrouble::injected:
+            judgement.reason = own_words(
+                {4, 7, 5},
+                fmt::format("{} sent more behind its reply to STARTTLS: somebody may have put it there",
+                            host));
+            break;
+    }
+    return judgement;
+}
+
+Judgement judge(LoginTrouble trouble, std::string_view host, std::string_view cause) {
+    Judgement judgement;
+    judgement.login = true;
+    judgement.concern = Concern::exchanger;
+    judgement.closes = true;
+    judgement.elsewhere = true;
+    switch (trouble) {
+        case LoginTrouble::unprotected:
+            judgement.reason = own_words({4, 7, 11}, fmt::format("no login at {} without TLS", host));
+            break;
+        case LoginTrouble::no_mechanism:
+            judgement.reason = own_words(
+                {4, 7, 4}, fmt::format("login is required, but {} offers no mechanism that we know", host));
+            break;
+        case LoginTrouble::failed:
+            judgement.reason = own_words({4, 7, 8}, fmt::format("login at {} failed: {}", host, cause));
             break;
     }
     return judgement;

@@ -3,6 +3,9 @@
 //   stage        2xx/354     4xx                      5xx                          421          silence, loss, garbage
 //   connect      -           -                        -                            -            exchanger
 //   banner,hello go on       exchanger                exchanger (521, 556: never)  exchanger    exchanger
+//   starttls     go on       exchanger, of TLS        exchanger, of TLS            exchanger    exchanger, of TLS
+//   handshake    -           -                        -                            -            exchanger, of TLS
+//   auth         go on       exchanger                exchanger                    exchanger    exchanger
 //   rset         go on       close, delivery untried  the same                     the same     the same
 //   mail         go on       delivery deferred        delivery failed              exchanger    exchanger
 //   rcpt         go on       recipient deferred       recipient failed             exchanger    exchanger
@@ -12,6 +15,7 @@
 //
 // "exchanger": this host does not serve now; the connection closes, the address rests, and what the delivery still
 // needs may be tried at the next exchanger within the same attempt. When none is left, the destination backs off.
+// "of TLS": under the opportunistic policy the same host is tried again in plain text first.
 //
 // Decisions:
 //   * A refusal in the banner or to EHLO and HELO is temporary, also with 5xx: it is about us and that host (block lists,
@@ -22,6 +26,10 @@
 //     deferred and may arrive twice; losing it would be worse. It is not tried at the next exchanger at once, since the
 //     first may still be working on it.
 //   * 552 5.5.3 to RCPT is "too many recipients" from before RFC 5321 (section 4.5.3.1.10) and counts as 452.
+//   * Failed TLS is always temporary: certificates are renewed and servers repaired. RFC 3463: 4.7.4 where TLS is not
+//     offered, 4.7.5 where it fails or a certificate is not good enough.
+//   * A login that fails never bounces mail: a wrong password is for the operator to repair (Postfix defers, too), 4.7.8.
+//   * 530 to MAIL asks for TLS (RFC 3207) or a login (RFC 4954) first. It is about the session: exchanger, never a bounce.
 //   * Without 8BITMIME a body is sent as it is unless Options::strict_8bitmime (see there).
 #pragma once
 
@@ -40,7 +48,10 @@ namespace angarium::outbound {
 enum class Stage : std::uint8_t {
     connect,
     banner,
-    hello,  // EHLO, or HELO where that is refused
+    hello,      // EHLO, or HELO where that is refused
+    starttls,   // the 220 to it
+    handshake,  // TLS
+    auth,       // AUTH (RFC 4954): a 334 or the end
     rset,
     mail,
     rcpt,
@@ -72,6 +83,21 @@ enum class Obstacle : std::uint8_t {
     body_unreadable,  // our own disk
 };
 
+// Why a connection is not as well protected as its mail demands.
+enum class TlsTrouble : std::uint8_t {
+    not_offered,  // no STARTTLS
+    handshake,    // it failed
+    certificate,  // the peer's is not good enough
+    injected,     // something followed the 220 to STARTTLS in plain text
+};
+
+// Why we could not log in, apart from what the server says.
+enum class LoginTrouble : std::uint8_t {
+    unprotected,   // without TLS the password could be read on its way
+    no_mechanism,  // the server offers none that we know
+    failed,        // it does not go by the rules, or does not know the password itself
+};
+
 enum class Concern : std::uint8_t {
     recipient,    // the one recipient
     delivery,     // every recipient of the transaction that has not ended
@@ -87,6 +113,8 @@ struct Judgement {
     bool never = false;      // the host says that it takes no mail at all (RFC 7504)
     bool ours = false;       // no fault of the peer's: it neither rests nor backs off
     bool silent = false;     // a deadline passed
+    bool tls = false;        // TLS is what failed: the host may serve in plain text
+    bool login = false;      // the login failed: only an operator can mend it
     queue::Reason reason;
 };
 
@@ -99,6 +127,8 @@ bool is_misplaced(Stage stage, const smtp::Reply& reply);
 Judgement judge(Stage stage, const smtp::Reply& reply);
 Judgement judge(Stage stage, Fault fault);
 Judgement judge(Obstacle obstacle, std::uint64_t limit = 0);
+// `cause` in OpenSSL's words.
+Judgement judge(TlsTrouble trouble, std::string_view host, std::string_view cause = {});
 // Permanent: null MX, NXDOMAIN and the like. The destination fails or backs off as a whole.
 Judgement judge(const dns::Trouble& trouble);
 // The names of a static route could not be resolved. Never permanent: a typing error of the operator's, or an ill DNS
@@ -110,6 +140,9 @@ Judgement as_permanent(Judgement judgement);
 // A reply as a reason: its enhanced status, made from the code where the server gave none, and its text on one line.
 queue::Reason reason_of(const smtp::Reply& reply);
 
+Judgement judge(LoginTrouble trouble, std::string_view host, std::string_view cause = {});
+// MAIL was refused because the session is not as the server wants it.
+bool wants_other_session(Stage stage, const smtp::Reply& reply);
 // RCPT was refused because the transaction is full: the recipient can go into another one at once.
 bool is_too_many_recipients(const smtp::Reply& reply);
 

@@ -67,6 +67,7 @@ class File {
     virtual std::uint64_t size() const = 0;
 
   protected:
+    friend class FailingFile;  // stands on another file
     virtual bool begin_read(Operation<std::size_t>&, std::uint64_t offset, std::span<std::byte>) = 0;
     virtual bool begin_write(Operation<std::size_t>&, std::uint64_t offset, std::span<const std::byte>,
                              Durability) = 0;
@@ -95,6 +96,8 @@ class FileSystem {
     virtual Result<std::size_t> read_blocking(const std::string& path, std::uint64_t offset,
                                               std::span<std::byte>) = 0;
     virtual Result<void> sync_blocking(const std::string& path) = 0;
+    // Start-up only: cuts the file off there.
+    virtual Result<void> truncate_blocking(const std::string& path, std::uint64_t size) = 0;
 };
 
 }  // namespace angarium::runtime

@@ -188,4 +188,9 @@ Result<void> KernelFileSystem::sync_blocking(const std::string& path) {
     return {};
 }
 
+Result<void> KernelFileSystem::truncate_blocking(const std::string& path, std::uint64_t size) {
+    if (::truncate(path.c_str(), static_cast<off_t>(size)) != 0) return system_failure("cut off", path);
+    return {};
+}
+
 }  // namespace angarium::runtime

@@ -18,6 +18,7 @@ class KernelFileSystem final : public FileSystem {
     Result<std::size_t> read_blocking(const std::string& path, std::uint64_t offset,
                                       std::span<std::byte> bytes) override;
     Result<void> sync_blocking(const std::string& path) override;
+    Result<void> truncate_blocking(const std::string& path, std::uint64_t size) override;
 };
 
 }  // namespace angarium::runtime

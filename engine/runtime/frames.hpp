@@ -1,6 +1,7 @@
 // Memory of coroutine frames. A message's way is a dozen short coroutines of the same few sizes, many of each at a time, so every
 // thread keeps some of what was freed for those that come next. A frame may be freed by another thread than made it: it
-// is ordinary memory. Plain allocations under AddressSanitizer, which then sees frames that are used after their end.
+// is ordinary memory. Plain allocations under Address- and ThreadSanitizer, which then see frames that are used after
+// their end.
 // Owning thread: each its own.
 #pragma once
 
@@ -53,10 +54,10 @@ class Frames {
     Kept kept_[largest / step];
 };
 
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define ANGARIUM_PLAIN_FRAMES
 #elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
 #define ANGARIUM_PLAIN_FRAMES
 #endif
 #endif

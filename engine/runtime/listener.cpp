@@ -20,8 +20,7 @@
 namespace angarium::runtime {
 namespace {
 
-constexpr int backlog = 4096;  // connections the kernel holds for us (bounded by net.core.somaxconn)
-constexpr std::size_t most_waiting = 128;  // accepted, not yet asked for
+constexpr std::size_t most_waiting = 128;  // connections that nobody has asked for yet
 
 // Lives until the kernel has returned the accept; the Listener is its handle.
 class Acceptor {
@@ -210,7 +209,7 @@ Result<std::unique_ptr<Listener>> TcpNetwork::listen(const Endpoint& endpoint) {
     }
     const auto descriptor = bound_socket(endpoint, true);
     if (!descriptor) return std::unexpected(descriptor.error());
-    if (::listen(*descriptor, backlog) != 0) {
+    if (::listen(*descriptor, listen_backlog) != 0) {
         auto error = listen_error(endpoint, "listen");
         ::close(*descriptor);
         return std::unexpected(std::move(error));

@@ -6,6 +6,9 @@
 
 namespace angarium::runtime {
 
+// Connections that the kernel holds for a listener until it takes them (bounded by net.core.somaxconn): as many may come at once.
+inline constexpr int listen_backlog = 1024;
+
 class TcpNetwork final : public Network {
   public:
     explicit TcpNetwork(IoContext& context) : context_(context) {}

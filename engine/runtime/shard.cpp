@@ -41,8 +41,9 @@ bool Shard::turn(unsigned most_rounds) {
     now_ = clock_.mono();
     wall_now_ = clock_.wall();
     timers_.advance(now_);
+    if (most_rounds > 0) heavy_work_.begin_turn();
     for (unsigned round = 0; round < most_rounds && !ready_.empty(); ++round) ready_.run();
-    return !ready_.empty();
+    return !ready_.empty() || heavy_work_.waiting();
 }
 
 Shard::SleepAwaiter::SleepAwaiter(Shard& shard, MonoTime until)

@@ -14,6 +14,7 @@
 #include "engine/base/result.hpp"
 #include "engine/base/time.hpp"
 #include "engine/runtime/gate.hpp"
+#include "engine/runtime/heavy_work.hpp"
 #include "engine/runtime/letter.hpp"
 #include "engine/runtime/ready.hpp"
 #include "engine/runtime/task.hpp"
@@ -38,6 +39,9 @@ class Shard {
     // Both clocks are read once a turn.
     MonoTime now() const { return now_; }
     WallTime wall_now() const { return wall_now_; }
+    // Read now: to measure what is done within a turn.
+    MonoTime exact_now() { return clock_.mono(); }
+    HeavyWork& heavy_work() { return heavy_work_; }
     Random& random() { return random_; }
     TimerWheel& timers() { return timers_; }
     ReadyList& ready() { return ready_; }
@@ -88,6 +92,7 @@ class Shard {
     Random random_;
     TimerWheel timers_;
     ReadyList ready_;
+    HeavyWork heavy_work_{ready_};
     Gate gate_;
 };
 

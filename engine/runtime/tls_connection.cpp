@@ -9,6 +9,7 @@
 #include <utility>
 
 #include <fmt/core.h>
+#include <fmt/ranges.h>
 
 namespace angarium::runtime {
 namespace {
@@ -91,23 +92,34 @@ void TlsConnection::talk_to(TlsPeer peer) {
     if (peer_.name.ends_with('.')) peer_.name.pop_back();
     const bool verify = peer_.verify == TlsVerify::name_and_chain;
     SSL_set_verify(ssl_, verify ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, nullptr);
-    if (IpAddress::parse(peer_.name)) {
-        X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl_), peer_.name.c_str());
-    } else if (!peer_.name.empty()) {
-        SSL_set_tlsext_host_name(ssl_, peer_.name.c_str());
-        SSL_set_hostflags(ssl_, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-        SSL_set1_host(ssl_, peer_.name.c_str());
-    }
+    accept_names();
     if (peer_.session_key.empty()) return;
-    session_key_ = fmt::format("{}\n{}\n{}", peer_.session_key, peer_.name, verify ? "verified" : "any");
+    session_key_ = fmt::format("{}\n{}\n{}\n{}", peer_.session_key, peer_.name,
+                               fmt::join(peer_.acceptable, " "), verify ? "verified" : "any");
     SSL_set_app_data(ssl_, &session_key_);
+    SSL_SESSION* const session = context_->sessions().find(session_key_);
+    if (session == nullptr) return;
+    // Each resumption brings a new ticket, so only this ends what was verified once (RFC 8446 section 4.6.1).
+    if (verify && has_ended(SSL_SESSION_get0_peer(session), Shard::current().wall_now())) return;
     // A copy: OpenSSL lets a TLS 1.3 ticket be used once, so that an observer cannot tell that two connections are the same
     // client's. Between mail servers the addresses tell that anyway, and many connections begin at the same time.
-    if (const auto* const session = context_->sessions().find(session_key_)) {
-        SSL_SESSION* const copy = SSL_SESSION_dup(session);
-        if (copy != nullptr) SSL_set_session(ssl_, copy);
-        SSL_SESSION_free(copy);
-    }
+    SSL_SESSION* const copy = SSL_SESSION_dup(session);
+    if (copy != nullptr) SSL_set_session(ssl_, copy);
+    SSL_SESSION_free(copy);
+}
+
+// Whom we ask for, and whom the certificate must be for.
+void TlsConnection::accept_names() {
+    const bool address = IpAddress::parse(peer_.name).has_value();
+    if (!address && !peer_.name.empty()) SSL_set_tlsext_host_name(ssl_, peer_.name.c_str());
+    SSL_set_hostflags(ssl_, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+    bool taken = true;
+    for (const auto& name : peer_.acceptable) taken = taken && SSL_add1_host(ssl_, name.c_str()) == 1;
+    if (peer_.acceptable.empty() && address)
+        taken = X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl_), peer_.name.c_str()) == 1;
+    else if (peer_.acceptable.empty() && !peer_.name.empty())
+        taken = SSL_set1_host(ssl_, peer_.name.c_str()) == 1;
+    ANGARIUM_ASSERT(taken);
 }
 
 std::size_t TlsConnection::take_ciphertext(char* to, std::size_t most) {
@@ -130,19 +142,25 @@ Task<TlsResult> TlsConnection::handshake(MonoTime deadline) {
     if (!context_->is_server() && plain_->has_input())
         co_return refuse(TlsError::Kind::injected, IoError::failed,
                          "the server had sent more before TLS began");
+    auto& shard = Shard::current();
     while (true) {
+        co_await shard.heavy_work().place();
+        const auto began = shard.exact_now();
         ERR_clear_error();
         const int done = SSL_do_handshake(ssl_);
+        shard.heavy_work().done(shard.exact_now() - began);
         // In TLS 1.3 the last word (the client's Finished, the server's ticket) may wait for company; in 1.2 the peer
         // waits for it.
         if (done == 1 && SSL_version(ssl_) == TLS1_3_VERSION) break;
         TlsResult outcome;
         if (done != 1 && SSL_get_error(ssl_, done) != SSL_ERROR_WANT_READ) {
             const auto verdict = SSL_get_verify_result(ssl_);
-            if (peer_.verify != TlsVerify::none && verdict != X509_V_OK)
-                outcome = refuse(
-                    TlsError::Kind::certificate, IoError::failed,
-                    fmt::format("the certificate is refused: {}", X509_verify_cert_error_string(verdict)));
+            const bool refused = context_->is_server()
+                                     ? ERR_GET_REASON(ERR_peek_error()) == SSL_R_CERTIFICATE_VERIFY_FAILED
+                                     : peer_.verify != TlsVerify::none && verdict != X509_V_OK;
+            if (refused)
+                outcome = refuse(TlsError::Kind::certificate, IoError::failed,
+                                 X509_verify_cert_error_string(verdict));
             else
                 outcome = refuse(TlsError::Kind::protocol, IoError::failed, take_openssl_error());
         }
@@ -165,13 +183,14 @@ Task<TlsResult> TlsConnection::handshake(MonoTime deadline) {
     co_return TlsResult();
 }
 
-TlsResult TlsConnection::refuse(TlsError::Kind kind, IoError io, std::string text) {
+TlsResult TlsConnection::refuse(TlsError::Kind kind, IoError io, std::string cause) {
     state_ = State::broken;
     input_end_ = output_end_ = io;
-    trouble_ = text;
+    trouble_ = cause;
     // If it was the session that they did not like, the next try does without.
     if (!session_key_.empty()) context_->sessions().forget(session_key_);
-    return std::unexpected(TlsError{kind, io, "TLS handshake: " + std::move(text)});
+    std::string text = kind == TlsError::Kind::certificate ? "the certificate is refused: " + cause : cause;
+    return std::unexpected(TlsError{kind, io, "TLS handshake: " + std::move(text), std::move(cause)});
 }
 
 TlsFacts TlsConnection::facts() const {
@@ -184,7 +203,20 @@ TlsFacts TlsConnection::facts() const {
     const bool shown = SSL_get0_peer_certificate(ssl_) != nullptr;
     facts.verification = shown ? X509_verify_cert_error_string(verdict) : "no certificate";
     facts.verified = shown && verdict == X509_V_OK && (context_->is_server() || !peer_.name.empty());
+    facts.summary.version = static_cast<std::uint16_t>(SSL_version(ssl_));
+    if (const auto* const cipher = SSL_get_current_cipher(ssl_))
+        facts.summary.cipher = SSL_CIPHER_get_protocol_id(cipher);
+    const auto known = std::min<long>(verdict, TlsSummary::no_certificate - 1);
+    facts.summary.verification = shown ? static_cast<std::uint8_t>(known) : TlsSummary::no_certificate;
     return facts;
+}
+
+std::optional<TlsCertificate> TlsConnection::verified_certificate() const {
+    X509* const shown = SSL_get0_peer_certificate(ssl_);
+    if (shown == nullptr || SSL_get_verify_result(ssl_) != X509_V_OK) return std::nullopt;
+    // A client that resumes and resumes shows what was verified long ago.
+    if (has_ended(shown, Shard::current().wall_now())) return std::nullopt;
+    return describe_certificate(shown);
 }
 
 // --- reading ---

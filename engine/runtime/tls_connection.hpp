@@ -33,6 +33,7 @@ class TlsConnection {
     void talk_to(TlsPeer peer);
     Task<TlsResult> handshake(MonoTime deadline);
     TlsFacts facts() const;
+    std::optional<TlsCertificate> verified_certificate() const;
     bool truncated() const { return truncated_; }
     const std::string& trouble() const { return trouble_; }
 
@@ -73,7 +74,8 @@ class TlsConnection {
     void finish_write(IoResult<std::size_t> result);
     void on_write_deadline();
 
-    TlsResult refuse(TlsError::Kind kind, IoError io, std::string text);
+    TlsResult refuse(TlsError::Kind kind, IoError io, std::string cause);
+    void accept_names();
     void fail(std::string text);
     void end_if_quiet();
     static Task<void> linger(TlsConnection* connection);

@@ -5,50 +5,60 @@
 //
 // What is spoken: TLS 1.2 and 1.3; in 1.2 a server offers ECDHE with AES-GCM or ChaCha20 only, a client whatever OpenSSL
 // holds for safe. No renegotiation, no compression. Errors (Result) name file and remedy. Owning thread: the shard's;
-// making one is allowed anywhere.
+// making one is allowed anywhere; it goes on that thread, or when that thread has ended.
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "engine/base/result.hpp"
 #include "engine/runtime/tls_identity.hpp"
 #include "engine/runtime/tls_sessions.hpp"
+#include "engine/runtime/tls_tickets.hpp"
 
 struct ossl_lib_ctx_st;
 struct ssl_ctx_st;
 
 namespace angarium::runtime {
 
-// What session tickets are sealed with. Shards that are given the same keys resume each other's sessions.
-class TlsTicketKeys {
-  public:
-    static TlsTicketKeys random();
-    const std::array<unsigned char, 80>& bytes() const { return bytes_; }
-
-  private:
-    std::array<unsigned char, 80> bytes_{};
-};
-
 enum class TlsVersion : std::uint8_t { v1_2, v1_3 };
 
+// Whether a server's clients show certificates. Shown ones are verified: TlsStream::verified_certificate().
+enum class TlsClientCertificate : std::uint8_t {
+    off,
+    optional,  // whoever shows none, or one that does not satisfy us, is as welcome
+    required,  // their handshakes fail
+};
+
 struct TlsServerOptions {
-    std::vector<TlsIdentity>
-        identities;  // one of each kind of key (ECDSA, RSA): the client's abilities choose
-    TlsTicketKeys ticket_keys = TlsTicketKeys::random();
+    // In order. A client is shown a certificate for the name that it asks for, of a kind of key (ECDSA, RSA) that it can
+    // use; whoever asks for none of our names, the first of that kind.
+    std::vector<TlsIdentity> identities;
+    // Servers that share them resume each other's sessions.
+    std::shared_ptr<TlsTicketKeys> ticket_keys = TlsTicketKeys::random();
+    TlsClientCertificate client_certificate = TlsClientCertificate::off;
+    std::string client_authorities;       // PEM: who signs clients' certificates
+    std::string client_authorities_name;  // where they are from, for errors
     TlsVersion newest = TlsVersion::v1_3;
+    bool resumption = true;  // false: every handshake is a full one, for measuring
 };
 
 struct TlsClientOptions {
     // A PEM file of the authorities that are trusted. Empty: nobody is, and every verification fails.
     std::string authorities = "/etc/ssl/certs/ca-certificates.crt";
+    std::optional<TlsIdentity> identity;  // ours, where a server asks who we are
+    // Takes keys and hashes that are weak by today's measure (OpenSSL's security level 0): for those who would else go on
+    // in plain text.
+    bool lenient = false;
     std::size_t sessions = 4096;  // kept for resumption, some 3 KiB each; 0: none
     TlsVersion newest = TlsVersion::v1_3;
 };
+
+class TlsServer;
 
 class TlsContext {
   public:
@@ -61,7 +71,8 @@ class TlsContext {
     bool is_server() const { return is_server_; }
     TlsSessions& sessions() { return sessions_; }
 
-    // The rest is for TlsConnection.
+    // The rest is for TlsConnection and TlsServer.
+    static ssl_ctx_st* make_native(ossl_lib_ctx_st* library, bool is_server, TlsVersion newest);
     static constexpr std::size_t record = 16384;  // the most plaintext that one record carries, bytes
     ssl_ctx_st* native() const { return native_; }
     // To put a record together; for use within one call.
@@ -73,15 +84,14 @@ class TlsContext {
 
   private:
     TlsContext(bool is_server, std::size_t sessions, TlsVersion newest);
-    Result<void> use(const TlsIdentity& identity);
-
+    void leave_thread();
     const bool is_server_;
     ossl_lib_ctx_st* library_ = nullptr;
     ssl_ctx_st* native_ = nullptr;
     TlsSessions sessions_;
     Buffer scratch_;
     std::vector<Buffer> spare_;
-    std::vector<int> kinds_;  // of keys that we have
+    std::unique_ptr<TlsServer> server_;
 };
 
 }  // namespace angarium::runtime

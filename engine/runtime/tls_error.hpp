@@ -19,7 +19,8 @@ struct TlsError {
     };
     Kind kind = Kind::connection;
     IoError io = IoError::failed;
-    std::string text;  // for people
+    std::string text;   // for people
+    std::string cause;  // the same without the words around it: "certificate has expired", "timed out"
 };
 using TlsResult = std::expected<void, TlsError>;
 

@@ -6,6 +6,7 @@
 #include <openssl/pem.h>
 #include <openssl/rand.h>
 #include <openssl/x509v3.h>
+#include <sys/stat.h>
 
 #include <cerrno>
 #include <cstring>
@@ -17,6 +18,7 @@
 
 #include "engine/base/assert.hpp"
 #include "engine/base/endpoint.hpp"
+#include "engine/base/free.hpp"
 #include "engine/runtime/tls_error.hpp"
 
 namespace angarium::runtime {
@@ -24,13 +26,6 @@ namespace {
 
 constexpr long day = 24 * 60 * 60;  // seconds
 
-template <auto function>
-struct Free {
-    template <class T>
-    void operator()(T* object) const {
-        function(object);
-    }
-};
 using Key = std::unique_ptr<EVP_PKEY, Free<EVP_PKEY_free>>;
 using Certificate = std::unique_ptr<X509, Free<X509_free>>;
 using Text = std::unique_ptr<BIO, Free<BIO_free>>;
@@ -45,6 +40,16 @@ Result<std::string> read_file(const std::string& path, std::string_view what) {
         return failure(fmt::format("cannot read the {} '{}': {}; name a PEM file that this user may read",
                                    what, path, errno != 0 ? std::strerror(errno) : "it is empty or no file"));
     return text.str();
+}
+
+// As OpenSSH does: a key that everybody may read is no secret any more, and somebody should know.
+Result<void> check_secrecy(const std::string& path) {
+    struct stat status{};
+    if (::stat(path.c_str(), &status) != 0 || (status.st_mode & S_IRWXO) == 0) return {};
+    return failure(
+        fmt::format("the private key '{}' is open to every user of this system (mode {:04o}); if nobody has "
+                    "read it, chmod o= '{}', else have a new one certified",
+                    path, status.st_mode & 07777, path));
 }
 
 std::string content(BIO* bio) {
@@ -89,7 +94,13 @@ Result<TlsIdentity> read_identity(const std::string& certificate_file, const std
     if (!chain) return std::unexpected(chain.error());
     auto key = read_file(key_file, "private key");
     if (!key) return std::unexpected(key.error());
+    if (key->find("PRIVATE KEY") != std::string::npos)  // else it is something else, which need not be secret
+        if (auto secret = check_secrecy(key_file); !secret) return std::unexpected(secret.error());
     return TlsIdentity{std::move(*chain), std::move(*key), certificate_file, key_file};
+}
+
+Result<std::string> read_authorities(const std::string& file) {
+    return read_file(file, "authorities' certificates");
 }
 
 Result<TlsIdentity> make_identity(const std::vector<std::string>& names) {

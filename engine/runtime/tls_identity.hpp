@@ -16,8 +16,11 @@ struct TlsIdentity {
     std::string key_name;
 };
 
-// Errors name the file and the remedy. What the files hold is judged when a context is made of them.
+// Errors name the file and the remedy; a key that other users may read is refused. What the files hold is judged when a context is made of them.
 Result<TlsIdentity> read_identity(const std::string& certificate_file, const std::string& key_file);
+
+// The certificates of authorities, PEM.
+Result<std::string> read_authorities(const std::string& file);
 
 // A key (ECDSA, P-256) and a certificate that it signs itself, for these host names or addresses (at least one), valid for
 // thirty days. For measuring and for tests: nobody has a reason to trust it.

@@ -18,6 +18,9 @@ TlsStream::~TlsStream() { connection_.let_go(); }
 
 Task<TlsResult> TlsStream::handshake(MonoTime deadline) { return connection_.handshake(deadline); }
 TlsFacts TlsStream::facts() const { return connection_.facts(); }
+std::optional<TlsCertificate> TlsStream::verified_certificate() const {
+    return connection_.verified_certificate();
+}
 bool TlsStream::truncated() const { return connection_.truncated(); }
 const std::string& TlsStream::trouble() const { return connection_.trouble(); }
 void TlsStream::half_close() { connection_.half_close(); }

@@ -15,12 +15,16 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "engine/runtime/stream.hpp"
+#include "engine/runtime/tls_certificate.hpp"
 #include "engine/runtime/tls_context.hpp"
 #include "engine/runtime/tls_error.hpp"
+#include "engine/runtime/tls_summary.hpp"
 
 namespace angarium::runtime {
 
@@ -40,6 +44,8 @@ struct TlsPeer {
     // Under what the session is kept for resumption, beside name and verification: address, port, and whatever else
     // tells one policy from another. Empty: sessions are neither kept nor resumed.
     std::string session_key;
+    // The certificate must be for one of these rather than for `name`; ".example.net": for a name below that one.
+    std::vector<std::string> acceptable = {};
 };
 
 // What a handshake has agreed on. The texts are OpenSSL's and live for ever.
@@ -50,6 +56,7 @@ struct TlsFacts {
     bool verified =
         false;  // the peer's certificate leads to an authority that we trust and has the right name
     std::string_view verification;  // "ok", "no certificate", or what is wrong: "self-signed certificate"
+    TlsSummary summary;             // the same in numbers
 };
 
 class TlsStream final : public Stream {
@@ -66,6 +73,8 @@ class TlsStream final : public Stream {
 
     // After the handshake.
     TlsFacts facts() const;
+    // The peer's, where it leads to an authority that we trust. Its names were compared with nothing where we are the server.
+    std::optional<TlsCertificate> verified_certificate() const;
     // The connection ended without the peer's close_notify.
     bool truncated() const;
     // Why a read or write was `failed`, in OpenSSL's words.

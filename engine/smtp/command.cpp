@@ -145,7 +145,7 @@ class Seen {
     unsigned bits_ = 0;
 };
 
-enum class MailParameter { size, body, smtputf8, ret, envelope_id };
+enum class MailParameter { size, body, smtputf8, ret, envelope_id, auth };
 
 std::optional<MailParameter> mail_parameter(const Parameter& parameter) {
     if (parameter.is("SIZE")) return MailParameter::size;
@@ -153,6 +153,7 @@ std::optional<MailParameter> mail_parameter(const Parameter& parameter) {
     if (parameter.is("SMTPUTF8")) return MailParameter::smtputf8;
     if (parameter.is("RET")) return MailParameter::ret;
     if (parameter.is("ENVID")) return MailParameter::envelope_id;
+    if (parameter.is("AUTH")) return MailParameter::auth;
     return std::nullopt;
 }
 
@@ -191,6 +192,8 @@ bool set(MailCommand& mail, MailParameter kind, const Parameter& parameter) {
             return set_ret(mail, *parameter.value);
         case MailParameter::envelope_id:
             return set_envelope_id(mail, *parameter.value);
+        case MailParameter::auth:
+            return *parameter.value == "<>" || Xtext::decode(*parameter.value).has_value();
         case MailParameter::smtputf8:
             break;
     }

@@ -15,8 +15,8 @@
 namespace angarium::smtp {
 
 // The longest command line with its CRLF, octets: RFC 5321 section 4.5.3.1.4 plus what our extensions add to MAIL
-// (SIZE 26, BODY 17, SMTPUTF8 10, RET and ENVID 107 + 8) or RCPT (NOTIFY 28, ORCPT 500), whichever is more.
-inline constexpr std::size_t max_command_line = 512 + 528;
+// (SIZE 26, BODY 17, SMTPUTF8 10, RET and ENVID 107 + 8, AUTH 500) or RCPT (NOTIFY 28, ORCPT 500), whichever is more.
+inline constexpr std::size_t max_command_line = 512 + 668;
 
 enum class Verb : std::uint8_t {
     helo,
@@ -57,6 +57,7 @@ struct MailCommand {
     std::optional<Xtext> envelope_id;
     std::optional<std::uint64_t> size;
 };
+// AUTH=, the sender whom somebody upstream has authenticated, must be well formed and is not trusted (RFC 4954 section 5).
 // Errors: 501 5.1.7 (address), 553 5.6.7 (non-ASCII without SMTPUTF8), 501 5.5.4 (bad or doubled parameter), 555 5.5.4
 // (unknown parameter).
 std::expected<MailCommand, CommandError> parse_mail(std::string_view argument);

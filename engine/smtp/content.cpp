@@ -110,6 +110,7 @@ void ContentChecker::keep_prefix(std::string_view tail) {
 
 void ContentChecker::finish() {
     if (last_cr_) fail(ContentError::bare_cr);
+    if (line_length_ > limits_.line) fail(ContentError::line_too_long);  // it gets its CRLF on the way out
 }
 
 }  // namespace angarium::smtp

@@ -1,12 +1,18 @@
 // Cuts the content where a line begins with a dot; nothing else is touched.
 #include "engine/smtp/data_encoder.hpp"
 
+#include "engine/base/mistakes.hpp"
 #include "engine/smtp/scan.hpp"
 
 namespace angarium::smtp {
 
 void DataEncoder::add(std::string_view part, std::vector<std::string_view>& pieces) {
     if (part.empty()) return;
+    if (makes(Mistake::undoubled_dots)) {
+        pieces.push_back(part);
+        line_start_ = part.back() == '\n';
+        return;
+    }
     if (line_start_ && part.front() == '.') pieces.push_back(".");
     std::size_t begin = 0;
     for (;;) {

@@ -13,14 +13,36 @@ std::string_view trace_protocol(const TraceFacts& facts) {
     static constexpr std::array<std::string_view, 4> plain{"ESMTP", "ESMTPA", "ESMTPS", "ESMTPSA"};
     static constexpr std::array<std::string_view, 4> utf8{"UTF8SMTP", "UTF8SMTPA", "UTF8SMTPS", "UTF8SMTPSA"};
     if (!facts.extended) return "SMTP";
-    const auto index = (facts.tls ? 2u : 0u) + (facts.authenticated ? 1u : 0u);
+    const auto index = (facts.tls.empty() ? 0u : 2u) + (facts.authenticated ? 1u : 0u);
     return facts.smtputf8 ? utf8[index] : plain[index];
 }
+
+namespace {
+// Inside parentheses (RFC 5322 section 3.2.2): a header that everybody must read is ASCII.
+void append_comment(std::string& out, std::string_view text) {
+    for (const char c : text) {
+        if (c == '(' || c == ')' || c == '\\') out += '\\';
+        out += c >= ' ' && c < '\x7f' ? c : '?';
+    }
+}
+}  // namespace
 
 void append_received(std::string& out, const TraceFacts& facts) {
     const auto peer = facts.peer.unmapped();
     out.append("Received: from ").append(facts.helo).append(peer.is_v4() ? " ([" : " ([IPv6:");
-    out.append(peer.text()).append("])\r\n\tby ").append(facts.hostname);
+    out.append(peer.text()).append("])\r\n\t");
+    if (!facts.tls.empty())
+        out.append("(using ")
+            .append(facts.tls)
+            .append(" with cipher ")
+            .append(facts.cipher)
+            .append(")\r\n\t");
+    if (!facts.identity.empty()) {
+        out.append("(authenticated as ");
+        append_comment(out, facts.identity);
+        out.append(")\r\n\t");
+    }
+    out.append("by ").append(facts.hostname);
     out.append(" with ").append(trace_protocol(facts)).append(" id ").append(facts.id);
     if (facts.recipient != nullptr) out.append("\r\n\tfor <").append(facts.recipient->text()).append(">");
     out.append(";\r\n\t");

@@ -16,8 +16,10 @@ struct TraceFacts {
     IpAddress peer;
     std::string_view hostname;  // ours
     bool extended = true;       // EHLO rather than HELO
-    bool tls = false;
+    std::string_view tls = {};  // its version, "TLSv1.3"; empty: none
+    std::string_view cipher = {};
     bool authenticated = false;
+    std::string_view identity = {};  // as whom, to be shown to every reader; empty: not to be shown
     bool smtputf8 = false;
     std::string_view id;                 // the queue id
     const Mailbox* recipient = nullptr;  // only when there is exactly one

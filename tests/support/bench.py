@@ -14,12 +14,13 @@ from .sink import Process
 class BenchSink(Process):
     """`bench sink` with DNS; `smtp` and `at` say where it listens, result() is its summary once it has ended."""
 
-    def __init__(self, folder, *options, domains=20, **how):
+    def __init__(self, folder, *options, domains=20, listen=("127.0.4.1:0", "127.0.4.2:0"), **how):
         super().__init__("bench-sink", folder)
+        self.listen = [word for address in listen for word in ("--listen", address)]
         self.options, self.domains, self.how = options, domains, how  # `how`: for Popen
 
     def start(self):
-        self.spawn([place.PROGRAM, "bench", "sink", "--listen", "127.0.4.1:0", "--listen", "127.0.4.2:0", "--dns", "127.0.0.1:0",
+        self.spawn([place.PROGRAM, "bench", "sink", *self.listen, "--dns", "127.0.0.1:0",
                     "--domains", str(self.domains), "--mx-hosts", "2", "--json", *self.options], **self.how)
         wait_until(lambda: "\nready" in "\n" + self.output.read_text() or not self.alive(), 20, "the sink")
         assert self.alive(), self.report()
@@ -41,8 +42,8 @@ class BenchSink(Process):
         self.process.terminate()
         return self.result()
 
-    def result(self) -> dict:
-        wait_until(lambda: not self.alive(), 60, "the sink's end")
+    def result(self, within: float = 60) -> dict:
+        wait_until(lambda: not self.alive(), within, "the sink's end")
         return json.loads(self.output.read_text().splitlines()[-1])
 
 

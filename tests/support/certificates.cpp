@@ -92,6 +92,11 @@ runtime::TlsIdentity Authority::issue(const CertificateForm& form) const {
     return identity;
 }
 
+const Authority& authority() {
+    static const Authority made;
+    return made;
+}
+
 std::string encrypted_key(const runtime::TlsIdentity& identity) {
     BIO* const bio = BIO_new_mem_buf(identity.key.data(), static_cast<int>(identity.key.size()));
     EVP_PKEY* const key = PEM_read_bio_PrivateKey(bio, nullptr, nullptr, nullptr);

@@ -29,6 +29,9 @@ class Authority {
     std::unique_ptr<Inside> inside_;
 };
 
+// The one that a test program's clients trust; made once.
+const Authority& authority();
+
 // The identity's key behind a passphrase.
 std::string encrypted_key(const runtime::TlsIdentity& identity);
 

@@ -2,6 +2,7 @@
 
 import re
 import socket
+import ssl
 import subprocess
 import threading
 from dataclasses import dataclass, field
@@ -25,8 +26,9 @@ class Reply:
 class RawClient:
     """A dialogue to the byte: strings get CRLF, bytes go as they are; each reply is checked against what is expected."""
 
-    def __init__(self, address: tuple[str, int], timeout: float = 20, banner: int | None = 220):
-        self.socket = socket.create_connection(address, timeout=timeout * place.SLOWDOWN)
+    def __init__(self, address: tuple[str, int], timeout: float = 20, banner: int | None = 220, source: str = ""):
+        self.socket = socket.create_connection(address, timeout=timeout * place.SLOWDOWN,
+                                               source_address=(source, 0) if source else None)
         self.buffer = b""
         self.dialogue: list[str] = []
         if banner is not None:
@@ -84,6 +86,17 @@ class RawClient:
             self.command(f"RCPT TO:<{recipient}>")
         self.command("DATA", 354)
         return self.command(dot_stuffed(content))
+
+    def secure(self, context: ssl.SSLContext, name: str | None = None, session: ssl.SSLSession | None = None) -> "RawClient":
+        """The TLS handshake; what follows is secure. `name`: asked for by SNI, and in the certificate where `context` verifies it."""
+        assert not self.buffer, f"input before TLS: {self.buffer!r}"
+        self.socket = context.wrap_socket(self.socket, server_hostname=name, session=session)
+        self.dialogue.append(f"-- {self.socket.version()} {self.socket.cipher()[0]}")
+        return self
+
+    def starttls(self, context: ssl.SSLContext, name: str | None = None) -> "RawClient":
+        self.command("STARTTLS", 220)
+        return self.secure(context, name)
 
     def closed(self) -> bool:
         """True when the server has nothing more to say and closes."""
@@ -164,15 +177,13 @@ class Flood:
             self.errors.append(f"{type(error).__name__}: {error}")
 
     def read(self, client: RawClient, number: int) -> None:
-        last = b""
-        for _ in range(3):
-            last = client.line()
+        for _ in range(3):  # MAIL, RCPT, BDAT: what follows from a refusal is not news
+            line = client.line()
+            if not line.startswith(b"250"):
+                self.refused.setdefault(number, line.decode(errors="replace"))
         client.dialogue.clear()
-        queued = QUEUED.search(last)
-        if last.startswith(b"250") and queued:
-            self.acknowledged[number] = queued[1].decode()
-        else:
-            self.refused[number] = last.decode(errors="replace")
+        if number not in self.refused:
+            self.acknowledged[number] = QUEUED.search(line)[1].decode()
 
 
 def smtp_source(address: tuple[str, int], *options: str, within: float = 120) -> None:

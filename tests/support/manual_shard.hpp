@@ -16,8 +16,9 @@ class ManualClock final : public Clock {
     WallTime wall() override { return wall_; }
     void advance(Duration step) {
         mono_ += step;
-        wall_ += std::chrono::duration_cast<std::chrono::milliseconds>(step);
+        step_wall(step);
     }
+    void step_wall(Duration step) { wall_ += std::chrono::duration_cast<std::chrono::milliseconds>(step); }
 
   private:
     MonoTime mono_{1s};
@@ -48,6 +49,12 @@ class ManualShard final : private std::unique_ptr<ManualClock>, public runtime::
             time -= step;
             settle();
         }
+    }
+
+    // Only the wall clock moves.
+    void step_wall(Duration step) {
+        this->get()->step_wall(step);
+        settle();
     }
 
     void send(ShardId, std::unique_ptr<runtime::Letter> letter) override {

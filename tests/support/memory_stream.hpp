@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 
@@ -71,8 +72,7 @@ class MemoryStream final : public runtime::Stream {
         }
         if (writing_ != nullptr && !wire_->stalled) {
             write_timer_.disarm();
-            wire_->sent += held_;
-            std::exchange(writing_, nullptr)->complete(held_.size());
+            std::exchange(writing_, nullptr)->complete(send(pieces_));
         }
     }
 
@@ -95,19 +95,25 @@ class MemoryStream final : public runtime::Stream {
             return true;
         }
         ++wire_->writes;
-        held_.clear();
-        for (const auto piece : pieces) held_ += piece;
         if (wire_->stalled) {
+            pieces_ = pieces;
             writing_ = &operation;
             write_timer_.arm(runtime::Shard::current().timers(), deadline);
             return false;
         }
-        wire_->sent += held_;
-        operation.result = held_.size();
+        operation.result = send(pieces);
         return true;
     }
 
   private:
+    std::size_t send(std::span<const std::string_view> pieces) {
+        std::size_t bytes = 0;
+        for (const auto piece : pieces) {
+            wire_->sent += piece;
+            bytes += piece.size();
+        }
+        return bytes;
+    }
     bool readable() const { return wire_->aborted || !wire_->arriving_.empty() || wire_->ended_; }
     IoResult<std::string_view> take() {
         if (wire_->aborted) return std::unexpected(*wire_->aborted);
@@ -127,7 +133,8 @@ class MemoryStream final : public runtime::Stream {
     std::shared_ptr<Wire> wire_;
     Endpoint peer_, local_;
     std::unique_ptr<std::string> handed_out_;  // of its own, so that a stale view is a use after free
-    std::string held_;
+    std::span<const std::string_view>
+        pieces_;  // of a write that waits: they stay the caller's, as with a ring
     runtime::Operation<std::string_view>* reading_ = nullptr;
     runtime::Operation<std::size_t>* writing_ = nullptr;
     runtime::Timer read_timer_, write_timer_;

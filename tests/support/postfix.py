@@ -35,6 +35,7 @@ retry     unix  - - n -     - error
 discard   unix  - - n -     - discard
 anvil     unix  - - n -     1 anvil
 scache    unix  - - n -     1 scache
+tlsmgr    unix  - - n 1000? 1 tlsmgr
 postlog   unix-dgram n - n - 1 postlogd
 """
 
@@ -81,6 +82,11 @@ class Postfix(Process):
         }
         (etc / "main.cf").write_text("".join(f"{name} = {value}\n" for name, value in settings.items()))
         (etc / "master.cf").write_text(f"127.0.0.1:{self.port} inet n - n - - smtpd\n{SERVICES}")
+
+    def idle(self) -> bool:
+        """Nothing waits in its queue."""
+        return not any(path.is_file() for name in ("maildrop", "incoming", "active", "deferred")
+                       for path in (self.home / "queue" / name).rglob("*"))
 
     def end(self) -> None:
         super().end()

@@ -26,6 +26,11 @@ class Peer:
         self.send(text)
         return line
 
+    def answer_to(self, text: str) -> str:
+        """Says it, and reads a line; the line."""
+        self.send(text)
+        return self.line()
+
     def greet(self, *extensions: str) -> None:
         """Banner and EHLO."""
         self.send("220 raw.test")

@@ -61,14 +61,19 @@ def parse_metrics(text: str) -> Metrics:
 
 
 class Relay:
-    def __init__(self, folder: Path, config: dict | None = None, *, program: Path | None = None):
+    def __init__(self, folder: Path, config: dict | None = None, *, program: Path | None = None,
+                 environment: dict[str, str] | None = None, under: tuple[str, ...] = ()):
+        """`under`: a command that runs the program and becomes it, such as ("prlimit", "--nofile=300")."""
         self.folder = folder
         self.program = program or place.PROGRAM
+        self.environment = environment or {}  # besides the test's own
+        self.under = under
         self.config_file = folder / "relay.toml"
         self.config = merged({
             "hostname": "relay.test",
             "listener": [{"address": "127.0.0.1:0", "relay_from": ["127.0.0.0/8"]}],
-            "queue": {"path": str(folder / "queue")},
+            # A start fills a segment a shard, and soon a second one: of 64 MiB, as it ships, the tests would write 100 GiB of zeros.
+            "queue": {"path": str(folder / "queue"), "segment": "8MiB"},
             "dns": {"allow": ["127.0.0.0/8"]},
             "http": {"address": "127.0.0.1:0"},
         }, config or {})
@@ -82,7 +87,7 @@ class Relay:
 
     @property
     def command(self) -> list[str]:
-        return [str(self.program), "serve", "--config", str(self.config_file)]
+        return [*self.under, str(self.program), "serve", "--config", str(self.config_file)]
 
     @property
     def errors_file(self) -> Path:
@@ -98,7 +103,8 @@ class Relay:
         self.config_file.write_text(toml(self.config) + "\n")
         self.starts += 1
         with open(self.errors_file, "wb") as errors, open(self.folder / f"relay-{self.starts}.out", "wb") as output:
-            self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=output, stderr=errors)
+            self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=output, stderr=errors,
+                                            env={**os.environ, **self.environment})
         return self
 
     def start(self, within: float = 30) -> "Relay":
@@ -136,10 +142,13 @@ class Relay:
         code = self.wait_end(within)
         assert code == 0, f"the relay ended with {code} after TERM:\n{place.tail(self.errors_file)}"
 
-    def kill9(self) -> None:
+    def kill9(self) -> bool:
+        """SIGKILL, also to a stopped program. False: it had ended before, by itself and well."""
         self.process.kill()
-        self.process.wait(30)
+        code = self.process.wait(30)
         self.process = None
+        assert code in (0, -signal.SIGKILL), f"the relay had ended by itself with {code}:\n{place.tail(self.errors_file)}"
+        return code != 0
 
     def end(self) -> None:
         """For fixtures: leaves nothing running, and tells of a program that had ended by itself."""
@@ -210,6 +219,10 @@ class Relay:
         """The highest resident memory since the start, in bytes."""
         with open(f"/proc/{self.process.pid}/status") as status:
             return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM:"))
+
+    def descriptors(self) -> int:
+        """How many files and connections it has open now."""
+        return len(os.listdir(f"/proc/{self.process.pid}/fd"))
 
     def cpu_seconds(self) -> float:
         with open(f"/proc/{self.process.pid}/stat") as stat:

@@ -70,15 +70,20 @@ class Sink(Process):
         self.port = int(found[0].rpartition(":")[2])
         return self
 
+    def fresh(self) -> list[dict]:
+        """The events since the last call; they are not kept."""
+        if not self.record.exists():
+            return []
+        with open(self.record, "rb") as record:
+            record.seek(self.place)
+            data = record.read()
+        whole = data[:data.rfind(b"\n") + 1]
+        self.place += len(whole)
+        return [json.loads(line) for line in whole.splitlines()]
+
     def events(self) -> list[dict]:
         """All events so far; reads only what is new."""
-        if self.record.exists():
-            with open(self.record, "rb") as record:
-                record.seek(self.place)
-                data = record.read()
-            whole = data[:data.rfind(b"\n") + 1]
-            self.place += len(whole)
-            self.seen += [json.loads(line) for line in whole.splitlines()]
+        self.seen += self.fresh()
         return self.seen
 
     def messages(self) -> list[dict]:
@@ -128,20 +133,17 @@ class SmtpSink(Process):
         return [path.read_bytes() for path in sorted(self.dumps.iterdir())]
 
 
-class AioSink(Process):
-    """aiosmtpd in a process of its own; `messages()` gives envelopes with exact bytes. `auth`: user, password, mechanisms; `tls`: mode, certificate, key."""
+class RecordingServer(Process):
+    """A server that says "listening ADDRESS" and "ready", and records each message as a line of JSON."""
 
-    def __init__(self, folder: Path, *auth: str, tls: tuple = ()):
-        super().__init__("aiosmtpd", folder)
-        self.auth, self.tls = auth, ["--tls", *tls] if tls else []
-        self.record = folder / "aiosmtpd.jsonl"
+    def __init__(self, name: str, folder: Path):
+        super().__init__(name, folder)
+        self.record = folder / f"{name}.jsonl"
 
-    def start(self) -> "AioSink":
-        self.spawn([sys.executable, "-m", "support.aio_process", *self.tls, self.record, *self.auth], cwd=place.ROOT / "tests")
-        wait_until(lambda: "ready" in self.output.read_text() or not self.alive(), 20, "aiosmtpd")
+    def wait_ready(self) -> None:
+        wait_until(lambda: "ready" in self.output.read_text() or not self.alive(), 20, self.name)
         assert self.alive(), self.report()
         self.address = self.output.read_text().split("listening ", 1)[1].split()[0]
-        return self
 
     def messages(self) -> list[dict]:
         if not self.record.exists():
@@ -150,8 +152,21 @@ class AioSink(Process):
         return [json.loads(line) for line in text[:text.rfind("\n") + 1].splitlines()]
 
     def wait_messages(self, count: int, within: float = 30) -> list[dict]:
-        wait_until(lambda: len(self.messages()) >= count, within, f"{count} messages at aiosmtpd")
+        wait_until(lambda: len(self.messages()) >= count, within, f"{count} messages at {self.name}")
         return self.messages()
+
+
+class AioSink(RecordingServer):
+    """aiosmtpd in a process of its own; `messages()` gives envelopes with exact bytes. `auth`: user, password, mechanisms; `tls`: mode, certificate, key."""
+
+    def __init__(self, folder: Path, *auth: str, tls: tuple = ()):
+        super().__init__("aiosmtpd", folder)
+        self.auth, self.tls = auth, ["--tls", *tls] if tls else []
+
+    def start(self) -> "AioSink":
+        self.spawn([sys.executable, "-m", "support.aio_process", *self.tls, self.record, *self.auth], cwd=place.ROOT / "tests")
+        self.wait_ready()
+        return self
 
 
 def listens(port: int, host: str = "127.0.0.1") -> bool:

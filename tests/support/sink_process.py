@@ -10,13 +10,14 @@ It prints `listening ADDRESS` a listener and `ready`, and appends one JSON line 
 `digest` is of everything behind the relay's Received: field, `number` the X-Number field; with "bodies" the event also
 carries "received" and "body" (Latin-1, so every byte survives).
 
-Rules, first match wins: {"stage": "mail", "match": "regular expression", "reply": "450 4.2.0 later", "times": 3,
+Rules, first match wins: {"stage": "mail", "match": "regular expression", "reply": "450 4.2.0 later", "times": 3, "share": 0.25,
 "close": true, "delay": 0.5}; stages: banner, ehlo, helo, mail, rcpt, data, dot, bdat, rset, noop, quit. "match" looks at the command line (dot, bdat: at
-the first recipient). A rule without "reply" only delays or closes.
+the first recipient); with "share" only so many of those that match are meant, at random. A rule without "reply" only delays or closes.
 """
 
 import asyncio
 import json
+import random
 import re
 import sys
 
@@ -30,12 +31,13 @@ class Rules:
     def __init__(self, rules: list[dict]):
         self.rules = [(rule, re.compile(rule.get("match", ""), re.IGNORECASE)) for rule in rules]
         self.stages = {rule["stage"] for rule in rules}
+        self.dice = random.Random(0)
 
     def find(self, stage: str, text: str) -> dict | None:
         if stage not in self.stages:
             return None
         for rule, pattern in self.rules:
-            if rule["stage"] == stage and pattern.search(text) and rule.get("times", 1) > 0:
+            if rule["stage"] == stage and pattern.search(text) and rule.get("times", 1) > 0 and self.dice.random() < rule.get("share", 1):
                 if "times" in rule:
                     rule["times"] -= 1
                 return rule

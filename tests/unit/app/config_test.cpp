@@ -141,11 +141,58 @@ address = "off"
     EXPECT_EQ(again.routes.at(0).to.at(1).text(), "[2001:db8::1]:26");
 }
 
+TEST(Config, RoutesThatLogInVerifyUnlessTheySayOtherwise) {
+    const auto config = good(listener + R"(
+[delivery]
+tls = "required"
+tls_authorities = "/ours.pem"
+[[tls_policy]]
+domains = ["Strict.test"]
+tls = "verified"
+[[route]]
+domains = ["a.test"]
+to = ["a.test:25"]
+[[route]]
+domains = ["b.test"]
+to = ["b.test:465"]
+implicit_tls = true
+tls_authorities = "/theirs.pem"
+[[route]]
+domains = ["c.test"]
+to = ["c.test:587"]
+user = "relay"
+password_file = "/secret"
+)");
+    EXPECT_EQ(config.tls_policies.at(0).domains.at(0), "strict.test");
+    EXPECT_EQ(config.tls_policies[0].tls_authorities, "/ours.pem");
+    EXPECT_EQ(config.routes.at(0).tls, "required");
+    EXPECT_EQ(config.routes[0].tls_authorities, "/ours.pem");
+    EXPECT_EQ(config.routes.at(1).tls, "verified");
+    EXPECT_EQ(config.routes[1].tls_authorities, "/theirs.pem");
+    EXPECT_EQ(config.routes.at(2).tls, "verified");
+    EXPECT_EQ(print_config(good(print_config(config))), print_config(config));
+    EXPECT_EQ(good(listener).delivery.tls, "opportunistic");
+}
+
 TEST(Config, PrintsDocumentation) {
     const auto printed = print_config(good(listener));
     EXPECT_NE(printed.find("\n[queue.retry] # "), std::string::npos);
     EXPECT_NE(printed.find("cap = \"4h\" "), std::string::npos);
     EXPECT_NE(printed.find("# but never longer than this"), std::string::npos);
+}
+
+// Also those of tables that the configuration does not have: as comments.
+TEST(Config, PrintsEveryKey) {
+    const auto printed = print_config(good(listener));
+    for (const auto* table : {"relay", "tls_policy", "route", "dkim"})
+        EXPECT_NE(printed.find(std::string("\n# [[") + table + "]] # "), std::string::npos) << table;
+    for (const auto* key : {"certificate = []", "tls_names = []", "balance = false", "oversign = [\"from\""})
+        EXPECT_NE(printed.find(std::string("\n# ") + key), std::string::npos) << key;
+    const auto again = good(printed);
+    EXPECT_TRUE(again.relay.empty() && again.routes.empty() && again.dkim.empty());
+    const auto ruled = print_config(good(listener + "[[relay]]\naction = \"deny\"\n"));
+    EXPECT_NE(ruled.find("\n[[relay]] # "), std::string::npos);
+    EXPECT_NE(ruled.find("\n# sender = []"), std::string::npos);
 }
 
 TEST(Config, DefaultsFollowWhatIsGiven) {
@@ -173,6 +220,26 @@ TEST(Config, JournalGrowsWithManyShards) {
     const auto config = good(listener, SystemFacts{"r.test", 8ull << 30, 96});
     EXPECT_EQ(config.runtime.shards, 64u);
     EXPECT_EQ(config.queue.journal, gib(16));
+}
+
+TEST(Config, FilesAreOneNameOrAList) {
+    const auto tls = std::string("tls = \"starttls\"\n");
+    const auto one = good(listener + tls + "certificate = \"a.pem\"\nkey = \"a.key\"\n", facts);
+    EXPECT_EQ(one.listeners[0].certificate.names, std::vector<std::string>({"a.pem"}));
+    const auto two = good(listener + tls + "certificate = [\"a\", \"b\"]\nkey = [\"c\", \"d\"]\n", facts);
+    EXPECT_EQ(two.listeners[0].key.names, std::vector<std::string>({"c", "d"}));
+}
+
+TEST(Config, ChangedKeysAreNamed) {
+    const auto before = good(listener, facts);
+    EXPECT_TRUE(changed_keys(before, before).empty());
+    const auto after = good(listener +
+                                "relay_from = [\"10.0.0.0/8\"]\n[limits]\nhops = 12\n[[listener]]\n"
+                                "address = \"127.0.0.1:2526\"\n[queue.retry]\nfirst = \"7m\"\n",
+                            facts);
+    EXPECT_EQ(
+        changed_keys(before, after),
+        std::vector<std::string>({"limits.hops", "listener", "listener[0].relay_from", "queue.retry.first"}));
 }
 
 TEST(Config, ReadsAFile) {

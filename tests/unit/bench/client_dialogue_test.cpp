@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include "engine/base/base64.hpp"
+#include "engine/sasl/server.hpp"
+
 namespace angarium::bench {
 namespace {
 
@@ -15,7 +18,7 @@ struct Client {
           form(RunFacts{1, 2, "a@sender.test", {}}, domains, 1000, filler) {
         options.pipelining = pipelining;
         options.chunking = chunking;
-        if (!auth.empty()) options.auth = Credentials{std::string(auth), "secret"};
+        if (!auth.empty()) options.auth = sasl::Credentials{std::string(auth), "secret"};
         dialogue.emplace(options, domains, errors);
         dialogue->connected();
     }
@@ -215,13 +218,52 @@ TEST(ClientDialogue, AuthenticatesWithLogin) {
     EXPECT_EQ(client.begin(), "MAIL FROM:<a@sender.test>\r\n");
 }
 
+// A server of ours at the other end; the second connection of the session need not hash again.
+TEST(ClientDialogue, AuthenticatesWithScram) {
+    Client client(false, false, "me");
+    const auto verifier = sasl::make_scram_verifier("secret", "salt", sasl::least_iterations);
+    for (int connection = 0; connection < 2; ++connection) {
+        sasl::Server server(sasl::Mechanism::scram_sha_256);
+        client.dialogue->connected();
+        client.answer("220 hello\r\n");
+        const std::string line = client.answer("250-hello\r\n250 AUTH PLAIN SCRAM-SHA-256\r\n");
+        const std::string_view verb = "AUTH SCRAM-SHA-256 ";
+        ASSERT_TRUE(line.starts_with(verb));
+        auto said = line.substr(verb.size());
+        ASSERT_EQ(server.begin(decode_base64(said.substr(0, said.size() - 2))), sasl::Server::Next::verifier);
+        auto next = server.use(verifier);
+        while (next == sasl::Server::Next::challenge) {
+            said = client.answer("334 " + base64(server.challenge()) + "\r\n");
+            next = server.take(*decode_base64(said.substr(0, said.size() - 2)));
+        }
+        EXPECT_EQ(next, sasl::Server::Next::proven);
+        EXPECT_FALSE(client.dialogue->idle());
+        EXPECT_EQ(client.answer("235 2.7.0 welcome\r\n"), "");
+        EXPECT_TRUE(client.dialogue->idle());
+    }
+}
+
+TEST(ClientDialogue, AuthenticatesWithWhatWasAskedFor) {
+    Client client(false, false, "me");
+    client.options.mechanism = sasl::Mechanism::login;
+    client.answer("220 hello\r\n");
+    EXPECT_EQ(client.answer("250-hello\r\n250 AUTH PLAIN LOGIN\r\n"), "AUTH LOGIN\r\n");
+    Client other(false, false, "me");
+    other.options.mechanism = sasl::Mechanism::scram_sha_256;
+    other.answer("220 hello\r\n");
+    EXPECT_EQ(other.answer("250-hello\r\n250 AUTH PLAIN LOGIN\r\n"), "");
+    EXPECT_NE(other.dialogue->hopeless().find("does not offer AUTH SCRAM-SHA-256"), std::string::npos);
+}
+
 // With the credentials refused for good, or nobody asking for them, another connection would do no better.
 TEST(ClientDialogue, IsHopelessWithoutAuth) {
     for (const auto& [hello, reply, why] :
-         {std::tuple{"250 hello\r\n", "", "offers neither"},
-          {"250-hello\r\n250 AUTH SCRAM-SHA-256\r\n", "", "offers neither"},
+         {std::tuple{"250 hello\r\n", "", "does not offer AUTH"},
+          {"250-hello\r\n250 AUTH CRAM-MD5\r\n", "", "does not offer AUTH"},
           {"250-hello\r\n250 AUTH PLAIN\r\n", "535 5.7.8 wrong\r\n", "535 5.7.8 wrong"},
-          {"250-hello\r\n250 AUTH PLAIN\r\n", "334 more?\r\n", "334 more?"}}) {
+          {"250-hello\r\n250 AUTH PLAIN\r\n", "334 more?\r\n", "334 more?"},
+          {"250-hello\r\n250 AUTH SCRAM-SHA-256\r\n", "334 more?\r\n", "no base64"},
+          {"250-hello\r\n250 AUTH SCRAM-SHA-256\r\n", "235 2.7.0 welcome\r\n", "without proving"}}) {
         Client client(false, false, "me");
         client.answer("220 hello\r\n");
         client.answer(hello);

@@ -61,6 +61,23 @@ TEST(DnsAnswer, GivesExchangersTheirAddresses) {
     EXPECT_EQ(ask("mx1.example.test", dns::RecordType::aaaa).failure, dns::Failure::no_data);
 }
 
+// It takes mail for its own name: no exchanger, but an address.
+TEST(DnsAnswer, NamesAnAddressBeyondTheExchangers) {
+    auto of = zone();
+    of.mx_hosts = 1;
+    Octets response;
+    answer_dns(of, query("mx1.example.test", 15), response);
+    EXPECT_EQ(dns::parse_reply(response, {"mx1.example.test", dns::RecordType::mx}).failure,
+              dns::Failure::no_data);
+    answer_dns(of, query("mx1.example.test", 1), response);
+    const auto answer = dns::parse_reply(response, {"mx1.example.test", dns::RecordType::a});
+    ASSERT_EQ(answer.addresses.size(), 1u);
+    EXPECT_EQ(answer.addresses[0].text(), "127.0.0.3");
+    answer_dns(of, query("mx2.example.test", 1), response);
+    EXPECT_EQ(dns::parse_reply(response, {"mx2.example.test", dns::RecordType::a}).failure,
+              dns::Failure::no_such_domain);
+}
+
 TEST(DnsAnswer, DeniesWhatIsNot) {
     for (const char* name : {"d100.example.test", "mx3.example.test", "nope.example.test", "example.org"}) {
         const auto answer = ask(name, dns::RecordType::mx);

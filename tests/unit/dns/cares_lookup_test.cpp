@@ -248,7 +248,7 @@ TEST(CaresLookup, ThousandsOfQuestionsThroughTheCapOfTheCache) {
     EXPECT_EQ(server.queries(), 6000u);
 }
 
-TEST(CaresLookup, TheSystemsServersAreTheDefault) {
+TEST(CaresLookup, StartsWithTheSystemsServers) {
     on_shard(Options{}, [](Real&) -> Task<void> { co_return; });
 }
 

@@ -68,6 +68,19 @@ TEST(Parser, ReadsBodies) {
     EXPECT_EQ(chunked.take().body, "abc");
 }
 
+TEST(Parser, ReadsChunksByteByByte) {
+    for (const std::string body :
+         {"0\r\n\r\n", "3\r\nabc\r\n0\r\n\r\n", "1;a=b\r\nx\r\n0;c\r\nA: b\r\n\r\n"}) {
+        Parser parser({});
+        auto state = parser.feed("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n");
+        for (const char c : body) {
+            ASSERT_EQ(state, State::more);
+            state = parser.feed(std::string_view(&c, 1));
+        }
+        EXPECT_EQ(state, State::complete) << body;
+    }
+}
+
 TEST(Parser, AbsoluteForm) {
     Parser parser({});
     ASSERT_EQ(parser.feed("GET http://x:1/readyz?q HTTP/1.1\r\nHost: x:1\r\n\r\n"), State::complete);

@@ -9,33 +9,66 @@
 
 #include "engine/inbound/session.hpp"
 #include "tests/support/manual_shard.hpp"
+#include "tests/support/manual_workers.hpp"
 #include "tests/support/memory_stream.hpp"
 #include "tests/unit/inbound/fake_intake.hpp"
 
 namespace angarium::inbound {
 
 struct RejectionSeen {
-    std::string peer, helo, sender, recipient, reply;
+    std::string peer, helo, sender, recipient, identity, reply;
     int code;
 };
+
+// With a certificate of its own; made once.
+inline std::shared_ptr<runtime::TlsContext> server_tls() {
+    static const auto made = [] {
+        runtime::TlsServerOptions options;
+        options.identities.push_back(*runtime::make_identity({"relay.test"}));
+        return *runtime::TlsContext::server(options);
+    }();
+    return made;
+}
 
 class Dialogue {
   public:
     struct Setup {
-        bool relay = true;
+        bool relay = true;  // the client's network is in relay_from
+        RelayRules rules = {};
         Limits limits = {};
+        TlsMode tls = TlsMode::off;
+        bool require_tls = false;
+        std::shared_ptr<const accounts::Accounts> accounts = {};
+        bool auth_without_tls = false, require_auth = false;
+        accounts::LoginOptions logins = {};
+        std::shared_ptr<const dkim::Signer> signer = {};
+        runtime::Workers* signing = nullptr;
     };
-    explicit Dialogue(Setup setup) : connections_(1000, 1000) {
+    explicit Dialogue(Setup setup)
+        : connections_(1000, 1000), share_(setup.logins, workers), logins_(share_, shard, sheet) {
         options_.hostname = "relay.test";
         options_.limits = setup.limits;
         auto log = [this](const Rejection& r) {
             rejections.push_back({std::string(r.peer), std::string(r.helo), std::string(r.sender),
-                                  std::string(r.recipient), std::string(r.reply), r.code});
+                                  std::string(r.recipient), std::string(r.identity), std::string(r.reply),
+                                  r.code});
         };
-        services_ = std::make_unique<Services>(Services{shard, intake, sheet, connections_, options_, log});
+        std::vector<IpNetwork> relay_from;
+        if (setup.relay) relay_from.push_back(*IpNetwork::parse("192.0.2.0/24"));
+        terms_.listener.relay = {std::move(relay_from), setup.rules};
+        terms_.listener.tls = setup.tls;
+        terms_.listener.require_tls = setup.require_tls;
+        terms_.listener.require_auth = setup.require_auth;
+        terms_.listener.auth_without_tls = setup.auth_without_tls;
+        terms_.accounts = setup.accounts;
+        if (setup.tls != TlsMode::off) terms_.tls = server_tls();
+        in_force_.signer = setup.signer;
+        services_ = std::make_unique<Services>(
+            Services{shard, intake, sheet, connections_, options_, in_force_, log, &logins_, setup.signing});
+        const auto terms = std::make_shared<const Terms>(terms_);
         auto stream = std::make_unique<support::MemoryStream>(wire, *Endpoint::parse("192.0.2.7:4711"),
                                                               *Endpoint::parse("192.0.2.1:25"));
-        session_ = std::make_unique<Session>(*services_, std::move(stream), setup.relay);
+        session_ = std::make_unique<Session>(*services_, std::move(stream), terms);
         gate_.hold(session_->run());
         shard.settle();
         banner = take();
@@ -43,6 +76,7 @@ class Dialogue {
     Dialogue() : Dialogue(Setup()) {}
     ~Dialogue() {
         intake.release();
+        workers.run();
         wire->unstall();
         wire->close();
         shard.advance(10s);
@@ -79,18 +113,24 @@ class Dialogue {
     bool ended() const { return wire->half_closed || wire->aborted.has_value(); }
     bool over() const { return gate_.inside() == 0; }
     Session& session() { return *session_; }
+    accounts::Logins& logins() { return logins_; }
     std::uint64_t count(metrics::Count id) const { return sheet.value(id); }
 
     support::ManualShard shard;
     FakeIntake intake;
     metrics::Sheet sheet;
+    support::ManualWorkers workers;
     std::vector<RejectionSeen> rejections;
     std::shared_ptr<support::Wire> wire = std::make_shared<support::Wire>();
     std::string banner;
 
   private:
     Connections connections_;
+    accounts::LoginShare share_;
+    accounts::Logins logins_;
     Options options_;
+    InForce in_force_;
+    Terms terms_;
     std::unique_ptr<Services> services_;
     std::unique_ptr<Session> session_;
     runtime::Gate gate_;

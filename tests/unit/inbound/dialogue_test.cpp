@@ -144,6 +144,22 @@ TEST(Recipient, StrangersMayNotRelay) {
     EXPECT_EQ(d.rejections[3].sender, "a@b");
 }
 
+TEST(Recipient, RelayRulesKnowSenderAndRecipient) {
+    RelayRule own;
+    own.sender = *smtp::AddressPatterns::make({"town.com"});
+    own.recipient = *smtp::AddressPatterns::make({"hill.com", "relay.test"});
+    own.action = RelayAction::allow;
+    Dialogue d(Dialogue::Setup{
+        .relay = false,
+        .rules = std::make_shared<const std::vector<RelayRule>>(std::vector<RelayRule>{std::move(own)})});
+    d.codes("EHLO c\r\n");
+    EXPECT_EQ(d.codes("MAIL FROM:<jack@town.com>\r\nRCPT TO:<jill@hill.com>\r\nRCPT TO:<postmaster>\r\n"
+                      "RCPT TO:<jill@pail.com>\r\nRSET\r\n"),
+              "250 250 250 550 250");
+    EXPECT_EQ(d.codes("MAIL FROM:<jack@crown.com>\r\nRCPT TO:<jill@hill.com>\r\nRSET\r\n"), "250 550 250");
+    EXPECT_EQ(d.codes("MAIL FROM:<>\r\nRCPT TO:<jill@hill.com>\r\n"), "250 550");
+}
+
 TEST(Recipient, IsTakenAsItIs) {
     Dialogue d;
     d.codes("EHLO c\r\n");

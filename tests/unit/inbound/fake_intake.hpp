@@ -67,6 +67,7 @@ class FakeIntake final : public queue::Intake {
             if (intake_.refuse_room) co_return std::unexpected(*intake_.refuse_room);
             co_return std::expected<void, queue::Refusal>();
         }
+        void head(std::string bytes) override { body_.insert(0, bytes); }
         std::uint64_t size() const override { return body_.size(); }
         runtime::Task<std::expected<queue::Durable, queue::Refusal>> commit(smtp::Envelope envelope,
                                                                             queue::Trace trace) override {

@@ -1,4 +1,4 @@
-// Who may relay, deadlines of content, limits on connections.
+// Deadlines of content, limits on connections.
 #include "engine/inbound/policy.hpp"
 
 #include <gtest/gtest.h>
@@ -10,24 +10,21 @@ namespace {
 
 IpAddress address(const char* text) { return *IpAddress::parse(text); }
 
-TEST(Policy, RelaysForItsNetworksOnly) {
-    const std::vector<IpNetwork> networks{*IpNetwork::parse("192.0.2.0/24"), *IpNetwork::parse("::1/128")};
-    EXPECT_TRUE(may_relay(networks, address("192.0.2.7")));
-    EXPECT_TRUE(may_relay(networks, address("::ffff:192.0.2.7")));
-    EXPECT_TRUE(may_relay(networks, address("::1")));
-    EXPECT_FALSE(may_relay(networks, address("192.0.3.7")));
-    EXPECT_FALSE(may_relay(networks, address("::2")));
-    EXPECT_FALSE(may_relay({}, address("127.0.0.1")));
-}
-
 TEST(Policy, ContentHasADeadlineAndARate) {
     Limits limits;
     limits.data_timeout = 300s;
     limits.minimum_rate = 1000;
+    limits.pressure_timeout = 30s;
     const MonoTime begin(1s);
-    EXPECT_EQ(content_deadline(limits, begin, begin, 0), begin + 300s);
-    EXPECT_EQ(content_deadline(limits, begin + 200s, begin, 10'000), begin + 310s);   // the rate decides
-    EXPECT_EQ(content_deadline(limits, begin + 5s, begin, 1'000'000), begin + 305s);  // the pause decides
+    const auto usual = content_patience(limits, false), pressed = content_patience(limits, true);
+    EXPECT_EQ(content_deadline(limits, usual, begin, begin, 0), begin + 300s);
+    // The rate decides, then the pause.
+    EXPECT_EQ(content_deadline(limits, usual, begin + 200s, begin, 10'000), begin + 310s);
+    EXPECT_EQ(content_deadline(limits, usual, begin + 5s, begin, 1'000'000), begin + 305s);
+    // When connections are short, slow content has less time.
+    EXPECT_EQ(content_deadline(limits, pressed, begin, begin, 0), begin + 30s);
+    EXPECT_EQ(content_deadline(limits, pressed, begin + 35s, begin, 10'000), begin + 40s);
+    EXPECT_EQ(content_deadline(limits, pressed, begin + 5s, begin, 1'000'000), begin + 35s);
 }
 
 TEST(Connections, AreLimitedInAllAndPerAddress) {
@@ -48,6 +45,19 @@ TEST(Connections, AreLimitedInAllAndPerAddress) {
     EXPECT_EQ(connections.count(), 0u);
     EXPECT_FALSE(connections.open(a, false));
     connections.close(a, false);
+}
+
+// Strangers, however many addresses they have, never shut out the clients that we relay for.
+TEST(Connections, TheLastTenthIsForRelayNetworks) {
+    Connections connections(20, 100);
+    const auto stranger = address("192.0.2.1"), ours = address("198.51.100.1");
+    for (int i = 0; i < 18; ++i) EXPECT_FALSE(connections.open(stranger, false));
+    EXPECT_TRUE(connections.pressed());
+    EXPECT_EQ(connections.open(stranger, false), ConnectionRefusal::total);
+    EXPECT_FALSE(connections.open(ours, true));
+    EXPECT_FALSE(connections.open(ours, true));
+    EXPECT_EQ(connections.open(ours, true), ConnectionRefusal::total);
+    EXPECT_EQ(connections.count(), 20u);
 }
 
 }  // namespace

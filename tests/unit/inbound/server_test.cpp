@@ -1,8 +1,14 @@
 // The server on a real ring, with clients over loopback: admission, many sessions at once, draining.
 #include "engine/inbound/server.hpp"
 
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <deque>
 #include <map>
 
+#include "engine/runtime/sockaddr.hpp"
 #include "engine/smtp/data_encoder.hpp"
 #include "tests/unit/inbound/fake_intake.hpp"
 #include "tests/unit/runtime/fixture.hpp"
@@ -24,7 +30,8 @@ struct Place {
         options.hostname = "relay.test";
         options.limits = limits;
         options.listeners.push_back({Endpoint{IpAddress::v4(0x7F000001), 0}, std::move(relay_from)});
-        server = std::make_unique<Server>(Services{shard, intake, sheet, connections, options, {}},
+        in_force = plain_terms(options);
+        server = std::make_unique<Server>(Services{shard, intake, sheet, connections, options, in_force, {}},
                                           shard.network());
         EXPECT_TRUE(server->listen());
         server->start();
@@ -36,6 +43,7 @@ struct Place {
     metrics::Sheet sheet;
     Connections connections;
     Options options;
+    InForce in_force;
     std::unique_ptr<Server> server;
 };
 
@@ -61,6 +69,17 @@ class Client {
             if (!read) co_return read.error() == IoError::end_of_stream ? 0 : -1;
             input_ = *read;
         }
+    }
+    // The server does not listen any more, but has closed both ways: what is sent is answered by a reset.
+    Task<bool> torn_down() {
+        constexpr std::string_view anything = "x";
+        const auto until = after(1s);
+        while (shard_.now() < until) {
+            const auto sent = co_await stream_->write(anything, until);
+            if (!sent) co_return true;
+            co_await shard_.sleep(1ms);
+        }
+        co_return false;
     }
     const smtp::Reply& last() const { return parser_.reply(); }
     void close() { stream_.reset(); }
@@ -191,6 +210,59 @@ Task<void> connection_limits(RingShard& shard) {
     co_await place.server->closed();
 }
 TEST(Server, LimitsConnectionsPerAddress) { on_shard(connection_limits); }
+
+// Whoever is turned away may take some seconds to read why, but only so many at a time: nobody counts their descriptors.
+Task<void> turned_away(RingShard& shard) {
+    Limits limits;
+    limits.connections_per_address = 1;
+    Place place(shard, {}, limits);
+    Client welcome(shard);
+    co_await welcome.connect(place.address());
+    EXPECT_EQ(co_await welcome.reply(), 220);
+    std::deque<Client> others;
+    for (std::size_t i = 0; i < most_turned_away; ++i) {
+        auto& one = others.emplace_back(shard);
+        co_await one.connect(place.address());
+        EXPECT_EQ(co_await one.reply(), 421);
+    }
+    EXPECT_FALSE(co_await others.front().torn_down());
+    for (int i = 0; i < 5; ++i) {
+        Client late(shard);
+        co_await late.connect(place.address());
+        EXPECT_EQ(co_await late.reply(), 421);
+        EXPECT_TRUE(co_await late.torn_down());
+        late.close();
+    }
+    others.clear();
+    welcome.close();
+    place.server->drain();
+    co_await place.server->closed();
+}
+TEST(Server, TurnsAwayOnlySoManyAtATime) { on_shard(turned_away); }
+
+// Without descriptors a listener pauses, says so, and goes on by itself.
+Task<void> without_descriptors(RingShard& shard) {
+    rlimit before{};
+    ::getrlimit(RLIMIT_NOFILE, &before);
+    Place place(shard);
+    const int client = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    const runtime::SocketAddress address(place.address());
+    EXPECT_EQ(::connect(client, address.get(), address.length), 0);  // it waits with the kernel
+    const rlimit none{0, before.rlim_max};
+    ::setrlimit(RLIMIT_NOFILE,
+                &none);  // before the ring hears of the accept: it keeps the limit of that moment
+    const auto failures = [&] { return place.sheet.value(metrics::Count::accept_failed_descriptors); };
+    const auto began = shard.now();
+    while (failures() < 3) co_await shard.sleep(1ms);
+    EXPECT_GE(shard.now() - began, 200ms);  // it does not spin
+    EXPECT_EQ(place.server->sessions(), 0u);
+    ::setrlimit(RLIMIT_NOFILE, &before);
+    while (place.server->sessions() == 0) co_await shard.sleep(1ms);
+    ::close(client);
+    place.server->drain();
+    co_await place.server->closed();
+}
+TEST(Server, PausesWithoutDescriptors) { on_shard(without_descriptors); }
 
 Task<void> drains(RingShard& shard) {
     Place place(shard);

@@ -349,6 +349,29 @@ TEST(Session, AnAcceptedMessageForgivesErrors) {
     }
 }
 
+// A client that is slow to take its replies: what is being written stays where it is while the session reads on.
+TEST(Session, RepliesUnderWayAreLeftAlone) {
+    Dialogue d;
+    EXPECT_EQ(d.codes("EHLO client.test\r\n"), "250");
+    d.intake.hold = true;
+    d.wire->stalled = true;
+    std::string flight, expected;
+    for (int i = 0; i < 60; ++i) {
+        flight += "RSET\r\n";
+        expected += "250 2.0.0 OK\r\n";
+    }
+    flight += "MAIL FROM:<jack@town.com>\r\nRCPT TO:<jill@hill.com>\r\nBDAT 7 LAST\r\nhello\r\n";
+    expected += "250 2.1.0 OK\r\n250 2.1.5 OK\r\n";
+    EXPECT_EQ(d.say(flight), "");
+    EXPECT_EQ(d.say("NOOP\r\n"), "");  // its reply waits behind the message's
+    d.wire->unstall();
+    d.shard.settle();
+    EXPECT_EQ(d.take(), expected);
+    d.intake.release();
+    d.shard.settle();
+    EXPECT_EQ(d.codes(""), "250 250");
+}
+
 TEST(Session, AFloodBehindTheLastReplyIsDropped) {
     Dialogue d;
     EXPECT_EQ(d.codes("QUIT\r\nNOOP\r\n"), "221");

@@ -149,7 +149,8 @@ TEST(Bdat, ContentIsCheckedAsThatOfData) {
     const std::pair<std::string, const char*> faults[] = {{"a\nb", "550 5.5.2"},
                                                           {"a\rb", "550 5.5.2"},
                                                           {"a\0b"s, "550 5.6.0"},
-                                                          {std::string(999, 'x'), "250 2.0.0"}};
+                                                          {std::string(998, 'x'), "250 2.0.0"},
+                                                          {std::string(999, 'x'), "500 5.2.3"}};
     for (const auto& [content, expected] : faults) {
         Dialogue d;
         d.ready_for_data();

@@ -256,6 +256,31 @@ TEST_F(Session, AnEarlyRefusalIsHeardWhileAWriteIsStuck) {
     (void)attempt.finish(shard.now());
 }
 
+TEST_F(Session, A250CountsOnlyWhenAllHasLeft) {
+    for (const bool leaves : {true, false}) {
+        host.extensions = chunking;
+        host.answer = always("mail", "SILENCE");
+        ASSERT_TRUE(open());
+        attempt.begin(delivery({"jill@hill.com"}, "hello\r\n", shard.random()), shard.now());
+        ASSERT_TRUE(attempt.next_batch(100));
+        Content content{outlet, attempt.delivery(), attempt.delivery().body};
+        peer().wire().stalled = true;
+        auto transacting = session->transact(attempt, content);
+        peer().blurt("250 2.1.0 ok\r\n250 2.1.5 ok\r\n250 2.0.0 queued");
+        network.settle();
+        EXPECT_FALSE(transacting.done());
+        EXPECT_FALSE(attempt.outcome().remote_accepted);
+        leaves ? peer().wire().unstall() : peer().wire().reset();
+        network.settle();
+        EXPECT_TRUE(transacting.done());
+        EXPECT_EQ(attempt.outcome().remote_accepted, leaves);
+        EXPECT_EQ(session->loss().has_value(), !leaves);
+        if (session->loss()) attempt.end_rest(*session->loss());
+        (void)attempt.finish(shard.now());
+        close();
+    }
+}
+
 TEST_F(Session, ARefusedChunkStopsAtTheBorderAndTheSessionGoesOn) {
     for (const auto& extensions : {chunking, chunking_only}) {
         host.extensions = extensions;

@@ -267,6 +267,18 @@ TEST_F(Dispatch, RoutesComeBeforeMx) {
     EXPECT_EQ(mx1().connections, 0u);
 }
 
+// A route names the domain as DNS is asked for it; senders may write it in letters (RFC 6531).
+TEST_F(Dispatch, RoutesKnowInternationalisedDomains) {
+    options.routes = {{{"xn--bcher-kva.example"}, {{"10.0.0.1", 2526}}}};
+    names.set_mx("xn--bcher-kva.example", {{10, "mx1.hill.com"}});
+    start();
+    Behaviour& internal = network.host("10.0.0.1:2526");
+    submit("jill@b\u00fccher.example");
+    network.settle();
+    EXPECT_EQ(internal.messages.size(), 1u);
+    EXPECT_EQ(attempts("192.0.2.1:25"), 0u);
+}
+
 TEST_F(Dispatch, AFullBudgetTakesIdleConnectionsBack) {
     options.connections = 2;
     for (const std::string domain : {"a.com", "b.com", "c.com"}) {

@@ -25,6 +25,10 @@ inline Endpoint endpoint(const std::string& text) { return Endpoint::parse(text)
 class FakeNetwork final : public runtime::Network {
   public:
     explicit FakeNetwork(support::ManualShard& shard) : shard_(shard) {}
+    ~FakeNetwork() override {
+        for (const auto& peer : peers) peer->end();
+        shard_.settle();
+    }
 
     Behaviour& host(const std::string& at) { return hosts_[endpoint(at)]; }
     std::vector<Endpoint> black_holes;

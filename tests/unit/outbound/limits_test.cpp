@@ -4,39 +4,36 @@
 #include "engine/outbound/address_book.hpp"
 #include "engine/outbound/attempt.hpp"
 #include "engine/outbound/budget.hpp"
-#include "engine/outbound/chain.hpp"
-#include "engine/outbound/route_table.hpp"
+#include "engine/outbound/domain_table.hpp"
 #include "tests/unit/outbound/fakes.hpp"
 
 namespace angarium::outbound::test {
 namespace {
 
-TEST(RouteTable, TheFirstMatchWins) {
-    const std::vector<Route> routes{
-        {{"example.net", "*.example.net"}, {{"192.0.2.1", 0}}},
-        {{"*.internal.test"}, {{"192.0.2.2", 2526}, {"mail.example.org", 0}}},
-        {{"special.internal.test"}, {{"192.0.2.3", 0}}},
-        {{"[192.0.2.9]"}, {{"192.0.2.4", 0}}},
-    };
-    const RouteTable table(routes);
-    EXPECT_EQ(table.find("example.net"), &routes[0]);
-    EXPECT_EQ(table.find("a.b.example.net"), &routes[0]);
-    EXPECT_EQ(table.find("notexample.net"), nullptr);
-    EXPECT_EQ(table.find("internal.test"), nullptr) << "a suffix is not the domain itself";
-    EXPECT_EQ(table.find("special.internal.test"), &routes[1]);
-    EXPECT_EQ(table.find("[192.0.2.9]"), &routes[3]);
-    EXPECT_EQ(table.find("[192.0.2.8]"), nullptr);
-    EXPECT_EQ(table.find(""), nullptr);
-    EXPECT_EQ(RouteTable::site_name(routes[1], 25), "route:192.0.2.2:2526,mail.example.org:25");
+TEST(DomainTable, TheFirstMatchWins) {
+    DomainTable table;
+    table.add({"example.net", "*.example.net"});
+    table.add({"*.internal.test"});
+    table.add({"special.internal.test"});
+    table.add({"[192.0.2.9]"});
+    EXPECT_EQ(table.find("example.net"), 0u);
+    EXPECT_EQ(table.find("a.b.example.net"), 0u);
+    EXPECT_EQ(table.find("notexample.net"), std::nullopt);
+    EXPECT_EQ(table.find("internal.test"), std::nullopt) << "a suffix is not the domain itself";
+    EXPECT_EQ(table.find("special.internal.test"), 1u);
+    EXPECT_EQ(table.find("[192.0.2.9]"), 3u);
+    EXPECT_EQ(table.find("[192.0.2.8]"), std::nullopt);
+    EXPECT_EQ(table.find(""), std::nullopt);
 }
 
-TEST(RouteTable, AStarTakesTheRest) {
-    const std::vector<Route> routes{
-        {{"a.test"}, {{"192.0.2.1", 0}}}, {{"*"}, {{"192.0.2.2", 0}}}, {{"b.test"}, {{"192.0.2.3", 0}}}};
-    const RouteTable table(routes);
-    EXPECT_EQ(table.find("a.test"), &routes[0]);
-    EXPECT_EQ(table.find("b.test"), &routes[1]);
-    EXPECT_EQ(table.find("[192.0.2.8]"), &routes[1]);
+TEST(DomainTable, AStarTakesTheRest) {
+    DomainTable table;
+    table.add({"a.test"});
+    table.add({"*"});
+    table.add({"b.test"});
+    EXPECT_EQ(table.find("a.test"), 0u);
+    EXPECT_EQ(table.find("b.test"), 1u);
+    EXPECT_EQ(table.find("[192.0.2.8]"), 1u);
 }
 
 TEST(Budget, TheUnprovenShareHalf) {
@@ -68,33 +65,14 @@ TEST(Budget, LeavingMoreThanEnteredIsABug) {
 TEST(AddressBook, FailuresRestForAWhile) {
     AddressBook book(60s);
     const MonoTime now{1h};
-    book.failed(endpoint("192.0.2.1:25"), now);
-    EXPECT_TRUE(book.rests(endpoint("192.0.2.1:25"), now + 59s));
-    EXPECT_FALSE(book.rests(endpoint("192.0.2.1:25"), now + 60s));
-    EXPECT_FALSE(book.rests(endpoint("192.0.2.1:26"), now));
-    book.works(endpoint("192.0.2.1:25"));
-    EXPECT_FALSE(book.rests(endpoint("192.0.2.1:25"), now));
+    book.failed(endpoint("192.0.2.1:25"), 0, now);
+    EXPECT_TRUE(book.rests(endpoint("192.0.2.1:25"), 0, now + 59s));
+    EXPECT_FALSE(book.rests(endpoint("192.0.2.1:25"), 0, now + 60s));
+    EXPECT_FALSE(book.rests(endpoint("192.0.2.1:26"), 0, now));
+    EXPECT_FALSE(book.rests(endpoint("192.0.2.1:25"), 1, now)) << "under another protection";
+    book.works(endpoint("192.0.2.1:25"), 0);
+    EXPECT_FALSE(book.rests(endpoint("192.0.2.1:25"), 0, now));
     EXPECT_EQ(book.size(), 0u);
-}
-
-struct Item {
-    Item() : link(*this) {}
-    Link<Item> link;
-};
-
-TEST(Chain, LinksLeaveWhenTheyGo) {
-    Chain<Item> chain;
-    auto first = std::make_unique<Item>();
-    Item second;
-    chain.push_back(first->link);
-    chain.push_back(second.link);
-    EXPECT_EQ(&chain.front(), first.get());
-    EXPECT_EQ(&chain.back(), &second);
-    first.reset();
-    EXPECT_EQ(&chain.front(), &second);
-    second.link.leave();
-    EXPECT_TRUE(chain.empty());
-    EXPECT_FALSE(second.link.linked());
 }
 
 TEST(Attempt, OnlyWhatIsWhollyDeferredIsHopeful) {

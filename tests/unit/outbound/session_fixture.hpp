@@ -23,7 +23,7 @@ class Session : public testing::Test {
     bool open() {
         auto connecting = network.connect(endpoint("127.0.0.2:25"), std::nullopt, no_deadline);
         auto stream = finish(std::move(connecting), network);
-        session = std::make_unique<ClientSession>(shard, *std::move(stream), options, metrics);
+        session = std::make_unique<ClientSession>(shard, *std::move(stream), options, metrics, security);
         return finish(session->open(), network, 700s);
     }
     void close() {
@@ -67,6 +67,7 @@ class Session : public testing::Test {
     FakeOutlet outlet;
     metrics::Sheet metrics;
     Options options;
+    Security security;
     std::unique_ptr<ClientSession> session;
     Attempt attempt;
     std::unique_ptr<queue::Delivery> finished;

@@ -43,6 +43,10 @@ INSTANTIATE_TEST_SUITE_P(
                     Cell{Stage::hello, 450, Concern::exchanger, Verdict::deferred, true, true},
                     Cell{Stage::hello, 550, Concern::exchanger, Verdict::deferred, true, true},
                     Cell{Stage::rset, 450, Concern::delivery, Verdict::deferred, true, false},
+                    Cell{Stage::starttls, 454, Concern::exchanger, Verdict::deferred, true, true},
+                    Cell{Stage::starttls, 521, Concern::exchanger, Verdict::deferred, true, true},
+                    Cell{Stage::mail, 530, Concern::exchanger, Verdict::deferred, true, true},
+                    Cell{Stage::rcpt, 530, Concern::recipient, Verdict::failed, false, false},
                     Cell{Stage::mail, 421, Concern::exchanger, Verdict::deferred, true, true},
                     Cell{Stage::mail, 451, Concern::delivery, Verdict::deferred, false, true},
                     Cell{Stage::mail, 550, Concern::delivery, Verdict::failed, false, false},
@@ -90,6 +94,27 @@ TEST(Verdict, OurOwnTroubleIsNotThePeersFault) {
     EXPECT_TRUE(judge(Stage::mail, Fault::shutdown).ours);
     EXPECT_FALSE(judge(Stage::mail, Fault::timed_out).ours);
     EXPECT_TRUE(judge(Stage::mail, Fault::timed_out).silent);
+}
+
+TEST(Verdict, WhatIsOfTls) {
+    for (const Fault fault : {Fault::timed_out, Fault::disconnected, Fault::garbage, Fault::failed}) {
+        EXPECT_TRUE(judge(Stage::starttls, fault).tls);
+        EXPECT_TRUE(judge(Stage::handshake, fault).tls);
+        EXPECT_FALSE(judge(Stage::connect, fault).tls);
+        EXPECT_FALSE(judge(Stage::banner, fault).tls);
+        EXPECT_FALSE(judge(Stage::mail, fault).tls);
+    }
+    EXPECT_TRUE(judge(Stage::starttls, reply(454)).tls);
+    EXPECT_TRUE(judge(Stage::starttls, reply(556)).tls);
+    EXPECT_FALSE(judge(Stage::starttls, reply(556)).never);
+    EXPECT_FALSE(judge(Stage::starttls, reply(421)).tls);
+    EXPECT_FALSE(judge(Stage::handshake, Fault::shutdown).tls);
+    EXPECT_FALSE(judge(Stage::handshake, Fault::no_descriptors).tls);
+    for (const auto trouble : {TlsTrouble::not_offered, TlsTrouble::handshake, TlsTrouble::certificate})
+        EXPECT_TRUE(judge(trouble, "mx.test", "why").tls);
+    EXPECT_FALSE(judge(TlsTrouble::injected, "mx.test").tls);
+    EXPECT_TRUE(is_good(Stage::starttls, reply(220)));
+    EXPECT_TRUE(is_misplaced(Stage::starttls, reply(250)));
 }
 
 TEST(Verdict, AHostThatNeverTakesMail) {

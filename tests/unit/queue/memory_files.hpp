@@ -46,6 +46,10 @@ class MemoryFiles final : public runtime::FileSystem {
         return size;
     }
     Result<void> sync_blocking(const std::string&) override { return {}; }
+    Result<void> truncate_blocking(const std::string& path, std::uint64_t size) override {
+        content[path].bytes.resize(size);
+        return {};
+    }
 
   private:
     class MemoryFile final : public runtime::File {

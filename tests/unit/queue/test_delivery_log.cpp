@@ -75,8 +75,8 @@ class DeliveryLogTest : public ::testing::Test {
     void TearDown() override {
         if (log_) close();
     }
-    void open() {
-        auto opened = DeliveryLog::open(files_, "logs", ShardId{0});
+    void open(Lsn synced = 0) {
+        auto opened = DeliveryLog::open(files_, "logs", ShardId{0}, synced);
         ASSERT_TRUE(opened) << opened.error().text;
         log_ = std::move(*opened);
     }
@@ -100,6 +100,23 @@ class DeliveryLogTest : public ::testing::Test {
     std::unique_ptr<DeliveryLog> log_;
 };
 
+TEST_F(DeliveryLogTest, ASecureReceptionSaysHow) {
+    open();
+    auto record = accepted(1);
+    record.trace.tls = "TLSv1.3";
+    record.trace.cipher = "TLS_AES_128_GCM_SHA256";
+    record.trace.identity = "shop";
+    log_->reception(record, 100);
+    log_->rejection({"192.0.2.1:4321", "", "", "", 0, "TLS handshake: no shared cipher"}, at_ms(0));
+    ASSERT_TRUE(sync());
+    const auto got = lines();
+    EXPECT_EQ(got[0]["tls"], "TLSv1.3");
+    EXPECT_EQ(got[0]["cipher"], "TLS_AES_128_GCM_SHA256");
+    EXPECT_EQ(got[0]["identity"], "shop");
+    EXPECT_FALSE(got[1]["response"].contains("code"));
+    EXPECT_EQ(got[1]["response"]["text"], "TLS handshake: no shared cipher");
+}
+
 TEST_F(DeliveryLogTest, LinesTellTheWholeStory) {
     open();
     log_->reception(accepted(1), 100);
@@ -107,9 +124,11 @@ TEST_F(DeliveryLogTest, LinesTellTheWholeStory) {
     mixed.next_due = at_ms(1'700'000'300'000);
     mixed.outcome.reasons.push_back({0, {4, 4, 1}, "connection refused"});
     mixed.outcome.results[1] = {1, Verdict::deferred, 1};
+    mixed.outcome.tls = runtime::TlsSummary{0x0304, 0x1301, 10};
     log_->outcome(mixed, 200);
     auto failing = outcome(facts(id(1), {"bob@hill.com"}), Place{at_ms(1'700'000'300'000)}, Verdict::failed);
     failing.expired = true;
+    failing.outcome.tls.emplace();
     log_->outcome(failing, 300);
     AcceptRecord bounce;
     bounce.id = id(2);
@@ -135,6 +154,7 @@ TEST_F(DeliveryLogTest, LinesTellTheWholeStory) {
     EXPECT_EQ(got[0]["peer"]["address"], "192.0.2.1:4321");
     EXPECT_EQ(got[0]["peer"]["name"], "client.example");
     EXPECT_EQ(got[0]["protocol"], "ESMTP");
+    EXPECT_FALSE(got[0].contains("tls") || got[0].contains("cipher") || got[0].contains("identity"));
     EXPECT_EQ(got[0]["size"], 4321);
 
     EXPECT_EQ(got[1]["event"], "0-200-0");
@@ -150,6 +170,9 @@ TEST_F(DeliveryLogTest, LinesTellTheWholeStory) {
     EXPECT_EQ(got[1]["connect_seconds"], 0.0015);
     EXPECT_EQ(got[1]["attempt_seconds"], 2.25);
     EXPECT_FALSE(got[1].contains("next_attempt"));
+    EXPECT_EQ(got[1]["tls"], "TLSv1.3");
+    EXPECT_EQ(got[1]["cipher"], "TLS_AES_128_GCM_SHA256");
+    EXPECT_EQ(got[1]["verification"], "certificate has expired");
 
     EXPECT_EQ(got[2]["event"], "0-200-1");
     EXPECT_EQ(got[2]["type"], "transient_failure");
@@ -159,6 +182,8 @@ TEST_F(DeliveryLogTest, LinesTellTheWholeStory) {
     EXPECT_EQ(got[2]["next_attempt"], "2023-11-14T22:18:20.000Z");
 
     EXPECT_EQ(got[3]["type"], "expiration");
+    EXPECT_EQ(got[3]["tls"], "none");
+    EXPECT_FALSE(got[3].contains("cipher") || got[3].contains("verification"));
     EXPECT_EQ(got[4]["type"], "bounce");
     EXPECT_EQ(got[4]["sender"], "");
     EXPECT_EQ(got[4]["about"], id(1).text());
@@ -234,7 +259,32 @@ TEST_F(DeliveryLogTest, HalfARecordIsCompletedLineByLine) {
     EXPECT_EQ(got[1]["event"], "0-200-1");
 }
 
-TEST_F(DeliveryLogTest, ATornLineLongerThanTheNextIsCovered) {
+// A power cut keeps later pages of what was not synced and loses an earlier one.
+TEST_F(DeliveryLogTest, ALostPageIsWrittenAgainWithAllBehindIt) {
+    for (const Lsn synced : {Lsn{0}, Lsn{5000}, Lsn{10'000}}) {
+        files_.content.clear();
+        open();
+        for (Lsn lsn = 1; lsn <= 20'000; ++lsn) log_->reception(accepted(lsn), lsn);
+        close();
+        auto& bytes = files_.content[path].bytes;
+        ASSERT_GT(bytes.size(), 4u << 20);
+        const auto hole = bytes.size() / 4 * 3 / 4096 * 4096;
+        std::fill_n(bytes.begin() + static_cast<std::ptrdiff_t>(hole), 4096, '\0');
+        open(synced);
+        const auto last = log_->last().lsn;
+        EXPECT_GT(last, 14'000u);
+        EXPECT_LT(last, 16'000u);
+        EXPECT_EQ(bytes.find('\0'), std::string::npos);
+        for (Lsn lsn = synced + 1; lsn <= 20'000; ++lsn) log_->reception(accepted(lsn), lsn);
+        close();
+        const auto got = lines();
+        ASSERT_EQ(got.size(), 20'000u);
+        for (std::size_t i = 0; i < got.size(); ++i)
+            ASSERT_EQ(got[i]["event"], "0-" + std::to_string(i + 1) + "-0");
+    }
+}
+
+TEST_F(DeliveryLogTest, ATornLineIsCutOff) {
     open();
     log_->reception(accepted(1), 100);
     close();
@@ -264,7 +314,7 @@ TEST_F(DeliveryLogTest, RejectionsKeepThePlace) {
 
 TEST_F(DeliveryLogTest, AForeignFileIsRefused) {
     files_.content[path].bytes.assign(3 << 20, 'x');
-    const auto opened = DeliveryLog::open(files_, "logs", ShardId{0});
+    const auto opened = DeliveryLog::open(files_, "logs", ShardId{0}, 0);
     ASSERT_FALSE(opened);
     EXPECT_NE(opened.error().text.find("move it away"), std::string::npos);
 }
@@ -322,6 +372,44 @@ TEST_F(DeliveryLogTest, ManyWaitingLinesAreSaidAndTriedAgain) {
     EXPECT_EQ(lines().size(), lsn);
 }
 
+TEST_F(DeliveryLogTest, AFailedWriteIsTriedAgainByItself) {
+    open();
+    unsigned tries = 0;
+    log_->on_written = [&tries] { ++tries; };
+    files_.fail_writes = 1;
+    log_->reception(accepted(1), 1);
+    shard_.settle();
+    EXPECT_EQ(tries, 1u);
+    EXPECT_TRUE(log_->failing());
+    EXPECT_EQ(log_->counts().waiting, 1u);
+    clock_.now += 999ms;
+    shard_.settle();
+    EXPECT_EQ(tries, 1u);
+    clock_.now += 2ms;
+    shard_.settle();
+    EXPECT_EQ(tries, 2u);
+    EXPECT_FALSE(log_->failing());
+    EXPECT_EQ(log_->counts().waiting, 0u);
+    EXPECT_EQ(lines().size(), 1u);
+}
+
+TEST_F(DeliveryLogTest, RejectionsDoNotFillTheMemory) {
+    open();
+    files_.fail_writes = 1'000'000;
+    const Rejection rejection{"192.0.2.1:1", "client.test", "a@b.test", "c@d.test", 550, "5.7.1 no"};
+    for (int i = 0; i < 100'000 && !log_->behind(); ++i) log_->rejection(rejection, WallTime{});
+    ASSERT_TRUE(log_->behind());
+    const auto waiting = log_->counts().waiting, failures = log_->counts().failures;
+    log_->rejection(rejection, WallTime{});
+    EXPECT_EQ(log_->counts().waiting, waiting);
+    EXPECT_EQ(log_->counts().failures, failures + 1);
+    log_->reception(accepted(1), 1);  // an event is never left out
+    EXPECT_EQ(log_->counts().waiting, waiting + 1);
+    files_.fail_writes = 0;
+    EXPECT_TRUE(sync());
+    EXPECT_EQ(lines().size(), waiting + 1);
+}
+
 TEST_F(DeliveryLogTest, AFailedSyncIsFinal) {
     open();
     log_->reception(accepted(1), 1);
@@ -350,7 +438,9 @@ TEST_F(DeliveryLogTest, HostileTextsStayJson) {
         record.outcome.host = text.substr(0, 50);
         log_->outcome(record, lsn);
         log_->rejection({text, text, text, text, 550, text}, at_ms(1));
+        shard_.settle();
     }
+    clock_.now += 1s;
     shard_.settle();
     EXPECT_EQ(lines().size(), 6000u);
 }
@@ -392,7 +482,7 @@ TEST(TimeTextTest, Formats) {
 }
 
 runtime::Task<void> log_on_ring(runtime::FileSystem& files, std::string directory) {
-    auto opened = DeliveryLog::open(files, directory, ShardId{0});
+    auto opened = DeliveryLog::open(files, directory, ShardId{0}, 0);
     EXPECT_TRUE(opened);
     if (!opened) co_return;
     auto log = std::move(*opened);

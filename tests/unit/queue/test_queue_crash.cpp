@@ -53,6 +53,7 @@ pid_t start_child(const std::string& path, unsigned shards, std::uint64_t seed, 
     const pid_t pid = ::fork();
     if (pid == 0) {
         ::dup2(::open(output.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600), STDOUT_FILENO);
+        ::dup2(STDOUT_FILENO, STDERR_FILENO);  // where assertions speak
         const char* arguments[] = {"queue-child", "--gtest_filter=QueueChild.Run", "--gtest_break_on_failure",
                                    nullptr};
         ::execve("/proc/self/exe", const_cast<char**>(arguments), settings.data());
@@ -132,8 +133,11 @@ TEST_P(QueueCrash, AFailedJournalAcknowledgesNothing) {
     const auto child = start_child(place.path(), 1 + static_cast<unsigned>(GetParam() % 2), GetParam(), true);
     int status = 0;
     ASSERT_EQ(::waitpid(child, &status, 0), child);
-    ASSERT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 7)
-        << content(place.path("output")).substr(0, 4000);
+    // RocksDB 7.8 may end the process itself when a flush fails while another one waits (an assertion in
+    // MemTableList::RollbackMemtableFlush): a crash like any other, and nothing may be lost by it.
+    const auto output = content(place.path("output"));
+    const bool by_rocksdb = WIFSIGNALED(status) && output.find("RollbackMemtableFlush") != std::string::npos;
+    ASSERT_TRUE((WIFEXITED(status) && WEXITSTATUS(status) == 7) || by_rocksdb) << output.substr(0, 4000);
     finish(place, 2, GetParam() + 1);
 }
 

@@ -49,6 +49,7 @@ OutcomeRecord full_outcome() {
     record.outcome.connect_us = 41'000;
     record.outcome.attempt_us = 123'456;
     record.outcome.remote_accepted = true;
+    record.outcome.tls = runtime::TlsSummary{0x0304, 0x1302, 62};
     return record;
 }
 
@@ -59,6 +60,9 @@ void expect_same(const AcceptRecord& a, const AcceptRecord& b) {
     EXPECT_EQ(a.trace.peer, b.trace.peer);
     EXPECT_EQ(a.trace.helo, b.trace.helo);
     EXPECT_EQ(a.trace.protocol, b.trace.protocol);
+    EXPECT_EQ(a.trace.tls, b.trace.tls);
+    EXPECT_EQ(a.trace.cipher, b.trace.cipher);
+    EXPECT_EQ(a.trace.identity, b.trace.identity);
     EXPECT_EQ(a.parts, b.parts);
     EXPECT_EQ(a.last_part, b.last_part);
     EXPECT_EQ(a.size, b.size);
@@ -73,6 +77,27 @@ TEST(Record, AcceptWithEveryFieldComesBack) {
     ASSERT_TRUE(back);
     expect_same(record, *back);
     EXPECT_EQ(back->last_part.data() + back->last_part.size(), bytes.data() + bytes.size());
+}
+
+TEST(Record, AcceptOfASecureSessionComesBack) {
+    auto record = full_accept();
+    const auto plain = encode_accept(record);
+    EXPECT_EQ(plain[0], 1);  // as it always was
+    record.trace.protocol = "ESMTPSA";
+    record.trace.tls = "TLSv1.3";
+    record.trace.cipher = "TLS_AES_128_GCM_SHA256";
+    auto back = decode_accept(encode_accept(record));
+    ASSERT_TRUE(back);
+    back->last_part = record.last_part;  // pointed into what is gone
+    expect_same(record, *back);
+    record.trace.tls = record.trace.cipher = "";
+    record.trace.identity = "shop@example.net";
+    const auto bytes = encode_accept(record);
+    back = decode_accept(bytes);
+    ASSERT_TRUE(back);
+    expect_same(record, *back);
+    for (std::size_t n = 0; n + record.last_part.size() < bytes.size(); ++n)
+        EXPECT_FALSE(decode_accept(std::string_view(bytes).substr(0, n))) << n;
 }
 
 TEST(Record, AcceptWithNothingOptionalComesBack) {
@@ -138,6 +163,19 @@ TEST(Record, OutcomeWithEveryFieldComesBack) {
     EXPECT_EQ(b.connect_us, a.connect_us);
     EXPECT_EQ(b.attempt_us, a.attempt_us);
     EXPECT_EQ(b.remote_accepted, a.remote_accepted);
+    EXPECT_EQ(b.tls, a.tls);
+}
+
+TEST(Record, PlainTextCostsAByteWhereTlsWasWanted) {
+    auto record = full_outcome();
+    record.outcome.tls.reset();
+    const auto without = encode(record).size();
+    EXPECT_EQ(decode_outcome(encode(record))->outcome.tls, std::nullopt);
+    record.outcome.tls.emplace();
+    EXPECT_EQ(encode(record).size(), without + 1);
+    EXPECT_EQ(decode_outcome(encode(record))->outcome.tls, runtime::TlsSummary{});
+    record.outcome.tls = runtime::TlsSummary{0x0303, 0xC02B, 0};
+    EXPECT_LE(encode(record).size(), without + 6);
 }
 
 TEST(Record, DeliveryComesBack) {

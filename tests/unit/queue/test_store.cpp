@@ -429,7 +429,7 @@ TEST_F(StoreTest, TotalsCount) {
     auto totals = store_->totals();
     EXPECT_EQ(totals.ready, 75u);
     EXPECT_EQ(totals.deferred, 25u);
-    EXPECT_EQ(totals.bodies, 100u);
+    EXPECT_EQ(totals.messages, 100u);
     EXPECT_GT(totals.memory_bytes, 2'000'000u);
     EXPECT_FALSE(totals.write_stopped);
     ASSERT_TRUE(store_->flush());

@@ -8,6 +8,7 @@
 #include <chrono>
 #include <cstdlib>
 #include <cstring>
+#include <set>
 #include <thread>
 #include <vector>
 
@@ -157,6 +158,41 @@ TEST(StoreDisk, ADrainedQueueGivesItsDiskBack) {
     store = open(place.path("store"));
     EXPECT_EQ(*store->read_body(survivor_of_all, 0), std::string(32 * 1024, 'x'));
     EXPECT_EQ(store->load_ready({"default", "a.com"}, MessageId(), 10)->entries.size(), 1u);
+}
+
+std::set<std::string> blob_files(const std::string& store) {
+    std::set<std::string> names;
+    for (const auto& entry : std::filesystem::directory_iterator(store))
+        if (entry.path().extension() == ".blob") names.insert(entry.path().filename());
+    return names;
+}
+
+// What lay there before the start counts: else the few that were removed would seem more than all that is left, and the
+// whole queue would be written again.
+TEST(StoreDisk, AStartDoesNotRewriteAQueueOfWhichLittleHasGone) {
+    TestPlace place;
+    constexpr unsigned messages = 8000, gone = 1600;
+    auto store = open(place.path("store"));
+    const auto each = [&](unsigned many, auto add) {
+        for (unsigned i = 0; i < many; i += 64) {
+            StoreBatch batch;
+            for (unsigned k = i; k < i + 64; ++k) add(batch, id(k));
+            ASSERT_TRUE(store->apply(batch));
+        }
+        ASSERT_TRUE(store->flush());
+    };
+    each(messages, [](StoreBatch& batch, const MessageId& id) {
+        batch.survivors.push_back(survivor(id, {"x@a.com"}, std::string(2048, 'x')));
+    });
+    each(gone, [](StoreBatch& batch, const MessageId& id) {
+        batch.effects.push_back(outcome(facts(id, {"x@a.com"}), {}, Verdict::delivered));
+    });
+    store = nullptr;
+    const auto before = blob_files(place.path("store"));
+    ASSERT_FALSE(before.empty());
+    store = open(place.path("store"), 1ms);
+    std::this_thread::sleep_for(500ms);  // some hundred looks; a slow machine's fewer pass as well
+    EXPECT_EQ(blob_files(place.path("store")), before);
 }
 
 }  // namespace

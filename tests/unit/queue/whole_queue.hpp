@@ -18,6 +18,7 @@
 #include <set>
 
 #include "engine/runtime/ring_shard.hpp"
+#include "engine/smtp/text.hpp"
 #include "queue/queue.hpp"
 #include "tests/unit/queue/place.hpp"
 
@@ -66,6 +67,10 @@ class Judge {
         const auto found = bodies_.find(id);
         if (found != bodies_.end() && found->second != bytes) damaged_ += id.text() + "\n";
     }
+    bool has_ended(const MessageId& id, const std::string& recipient) {
+        const std::lock_guard lock(mutex_);
+        return twice_check_.contains({id, recipient});
+    }
     bool settled() {
         const std::lock_guard lock(mutex_);
         for (const auto& early : early_) open_.erase(early);
@@ -106,18 +111,31 @@ class Judge {
 };
 
 // Takes what is ready, some at a time, and lets the dice decide. d0.test is dead until `healed`, d1.test does not exist if
-// `forbidden`.
+// `forbidden`. While `asleep`, nothing is taken of any domain but new.test.
 class DiceCarrier final : public Carrier {
   public:
     DiceCarrier(runtime::Shard& shard, Outlet& outlet, Judge& judge, const std::atomic<bool>& healed,
-                bool forbidden)
-        : shard_(shard), outlet_(outlet), judge_(judge), healed_(healed), forbidden_(forbidden) {}
+                bool forbidden, bool all_dead)
+        : shard_(shard),
+          outlet_(outlet),
+          judge_(judge),
+          healed_(healed),
+          forbidden_(forbidden),
+          all_dead_(all_dead) {}
 
     void ready(ReadyQueue& destination) override {
         ready_.insert(&destination);
         if (!std::exchange(running_, true)) gate_.hold(run());
     }
-    void gone(ReadyQueue& destination) override { ready_.erase(&destination); }
+    void gone(ReadyQueue& destination) override {
+        ready_.erase(&destination);
+        asleep_.erase(&destination);
+    }
+    void sleep() { sleeps_ = true; }
+    void wake() {
+        sleeps_ = false;
+        for (auto* const destination : std::exchange(asleep_, {})) ready(*destination);
+    }
     void recorded() override {}
     Task<void> stop() {
         stopping_ = true;
@@ -130,7 +148,12 @@ class DiceCarrier final : public Carrier {
         while (!ready_.empty() && !stopping_) {
             auto* const destination =
                 *std::next(ready_.begin(), static_cast<long>(shard_.random().below(ready_.size())));
-            if (!healed_ && destination->domain() == "d0.test") {
+            if (sleeps_ && destination->domain() != "new.test") {
+                ready_.erase(destination);
+                asleep_.insert(destination);
+                continue;
+            }
+            if (!healed_ && (all_dead_ || destination->domain() == "d0.test")) {
                 ready_.erase(destination);
                 outlet_.fail(*destination, Verdict::deferred, {0, {4, 4, 1}, "dead"});
                 continue;
@@ -175,7 +198,10 @@ class DiceCarrier final : public Carrier {
         EXPECT_EQ(body.size(), delivery->facts.size);
         if (whole && !bounce) {
             judge_.body(delivery->facts.id, body);
-            EXPECT_TRUE(body.ends_with("\r\n") && body.find_first_not_of(body[0]) == body.size() - 2)
+            // A head in capitals, a text of one letter, a line end.
+            const auto text = std::string_view(body).substr(body.find_first_not_of(smtp::to_upper(body[0])));
+            EXPECT_TRUE(text.ends_with("\r\n") &&
+                        text.find_first_not_of(smtp::to_lower(body[0])) == text.size() - 2)
                 << "damaged";
         }
         for (std::size_t i = 0; i < delivery->facts.recipients.size(); ++i) {
@@ -199,7 +225,9 @@ class DiceCarrier final : public Carrier {
     const std::atomic<bool>& healed_;
     const bool forbidden_;
     std::set<ReadyQueue*> ready_;
-    bool running_ = false, stopping_ = false;
+    std::set<ReadyQueue*> asleep_;
+    bool running_ = false, stopping_ = false, sleeps_ = false;
+    const bool all_dead_;
     runtime::Gate gate_;
 };
 
@@ -217,11 +245,15 @@ struct Meeting {
 struct Scenario {
     unsigned shards = 1;
     std::uint64_t seed = 0;
-    unsigned messages = 100;   // of each of eight clients on each shard
-    bool heal = false;         // d0.test lives
-    bool forbidden = false;    // d1.test fails for good
-    bool until_empty = false;  // else until the judge has heard of every end
-    Duration patience = 60s;   // when to stop at the latest
+    unsigned messages = 100;  // of each of eight clients on each shard
+    bool heal = false;        // d0.test lives
+    bool forbidden = false;   // d1.test fails for good
+    bool all_dead = false;    // so does no domain live until healed, not only d0.test
+    bool newcomer =
+        false;  // nothing is taken until, with windows full of old mail, a new domain's has been delivered
+    bool until_empty = false;     // else until the judge has heard of every end
+    unsigned until_deferred = 0;  // or until so many recipients were put off
+    Duration patience = 60s;      // when to stop at the latest
     Duration lifetime = 1h;
     std::size_t window = 16, in_all = 48;
     std::size_t young = 1'000'000;
@@ -304,14 +336,16 @@ class Start {
         const auto started = queues_->start(shard);
         EXPECT_TRUE(started) << started.error().text;
         auto& queue = queues_->of(shard.id());
-        DiceCarrier carrier(shard, queue.outlet(), judge_, healed_, scenario_.forbidden);
+        DiceCarrier carrier(shard, queue.outlet(), judge_, healed_, scenario_.forbidden, scenario_.all_dead);
         queue.owner().carry_with(carrier);
+        if (scenario_.newcomer) carrier.sleep();
         co_await started_.meet(shard);
         queues_->begin(shard);
         runtime::Gate clients;
         for (unsigned client = 0; client < scenario_.clients; ++client)
             clients.hold(feed(shard, queue.intake(), seed_ * 100 + client));
         if (scenario_.bulk) clients.hold(feed_slowly(shard, queue.intake()));
+        if (scenario_.newcomer) clients.hold(come_new(shard, queue, carrier));
         if (scenario_.exit_on_alarm != 0) shard.gate().hold(leave_after_alarm(shard));
         co_await clients.closed();
         co_await fed_.meet(shard);
@@ -332,6 +366,8 @@ class Start {
     }
 
     bool finished(RingShard& shard) {
+        if (scenario_.until_deferred != 0)
+            return registry_.total(metrics::Count::recipients_deferred) >= scenario_.until_deferred;
         if (!scenario_.until_empty) return judge_.settled();
         auto& queue = queues_->of(shard.id());
         most_held_ = std::max(most_held_.load(), queue.owner().held());
@@ -346,14 +382,17 @@ class Start {
             const auto dice = random.below(40);
             const std::size_t size = scenario_.bulk ? 200'000
                                      : dice == 0    ? scenario_.longest
-                                     : dice < 4     ? 100'000
-                                                    : 200 + random.below(4000);
+                                     : dice == 1 ? part_size - 300  // only its head makes it more than a part
+                                     : dice < 4  ? 100'000
+                                                 : 200 + random.below(4000);
             auto incoming = intake.open(size);
             if (!incoming) {
                 co_await shard.sleep(5ms);
                 continue;
             }
-            std::string body(size, static_cast<char>('a' + n % 26));
+            const auto letter = static_cast<char>('a' + n % 26);
+            std::string head(random.below(3) == 0 ? 700 : 0, smtp::to_upper(letter));
+            std::string body(size, letter);
             body += "\r\n";
             bool refused = false;
             for (std::size_t at = 0; at < body.size() && !refused; at += 16384) {
@@ -371,6 +410,9 @@ class Start {
                 envelope.recipients.push_back({*smtp::Mailbox::parse(recipients.back()), {}, {}});
             }
             if (refused || random.below(30) == 0) continue;  // the client goes away
+            if (!head.empty()) (*incoming)->head(head);
+            body.insert(0, head);
+            EXPECT_EQ((*incoming)->size(), body.size());
             Trace trace{"127.0.0.1:1", "client", "ESMTP"};  // named: g++ 12 destroys a braced temporary twice
             const auto durable = co_await (*incoming)->commit(std::move(envelope), std::move(trace));
             if (durable) judge_.accepted(durable->id(), std::move(recipients), std::move(body));
@@ -392,13 +434,46 @@ class Start {
             co_await shard.sleep(500ms);
         }
         (*incoming)->push("\r\n");
+        (*incoming)->head(std::string(2000, 'X'));
         smtp::Envelope envelope;
         envelope.sender = smtp::ReversePath(*smtp::Mailbox::parse("jack@sender.test"));
         envelope.recipients.push_back({*smtp::Mailbox::parse("slow@d5.test"), {}, {}});
         Trace trace{"127.0.0.1:1", "client", "ESMTP"};
         const auto durable = co_await (*incoming)->commit(std::move(envelope), std::move(trace));
         EXPECT_TRUE(durable);
-        if (durable) judge_.accepted(durable->id(), {"slow@d5.test"}, std::string(1 << 20, 'x') + "\r\n");
+        if (durable)
+            judge_.accepted(durable->id(), {"slow@d5.test"},
+                            std::string(2000, 'X') + std::string(1 << 20, 'x') + "\r\n");
+    }
+
+    // When old mail fills the windows and nothing moves any more.
+    Task<void> come_new(RingShard& shard, Queue& queue, DiceCarrier& carrier) {
+        const auto deadline = shard.now() + 20s;
+        std::size_t held = 0;
+        for (int still = 0; still < 100 && shard.now() < deadline; ++still) {
+            if (const auto now = queue.owner().held(); now == 0 || std::exchange(held, now) != now) still = 0;
+            co_await shard.sleep(1ms);
+        }
+        auto incoming = queue.intake().open(100);
+        if (!incoming || !(*incoming)->push(std::string(100, 'n') + "\r\n")) {
+            ADD_FAILURE() << "refused";
+            co_return;
+        }
+        smtp::Envelope envelope;
+        const std::string recipient = "somebody@new.test";
+        envelope.sender = smtp::ReversePath(*smtp::Mailbox::parse("jack@sender.test"));
+        envelope.recipients.push_back({*smtp::Mailbox::parse(recipient), {}, {}});
+        Trace trace{"127.0.0.1:1", "client", "ESMTP"};
+        const auto durable = co_await (*incoming)->commit(std::move(envelope), std::move(trace));
+        if (!durable) {
+            ADD_FAILURE() << "not accepted";
+            co_return;
+        }
+        judge_.accepted(durable->id(), {recipient}, std::string(100, 'n') + "\r\n");
+        while (!judge_.has_ended(durable->id(), recipient) && shard.now() < deadline)
+            co_await shard.sleep(1ms);
+        EXPECT_TRUE(judge_.has_ended(durable->id(), recipient)) << "it waits behind " << held << " old ones";
+        carrier.wake();
     }
 
     Task<void> leave_after_alarm(RingShard& shard) {

@@ -1,5 +1,8 @@
 #include "engine/runtime/tls_context.hpp"
 
+#include <semaphore>
+#include <thread>
+
 #include "tests/unit/runtime/tls_fixture.hpp"
 
 namespace angarium::runtime {
@@ -40,6 +43,19 @@ TEST(TlsContext, ReadsFiles) {
     EXPECT_NE(server_context({*identity}), nullptr);
 }
 
+TEST(TlsContext, RefusesAKeyThatOthersMayRead) {
+    const auto made = authority().issue();
+    const TemporaryFile chain(made.chain), key(made.key);
+    std::filesystem::permissions(key.path(), std::filesystem::perms(0640));
+    EXPECT_TRUE(read_identity(chain.path(), key.path()).has_value());
+    std::filesystem::permissions(key.path(), std::filesystem::perms(0644));
+    const auto open = read_identity(chain.path(), key.path());
+    ASSERT_FALSE(open.has_value());
+    expect_says(open.error().text, key.path());
+    expect_says(open.error().text, "mode 0644");
+    expect_says(open.error().text, "chmod o=");
+}
+
 TEST(TlsContext, RefusesWhatIsNoCertificate) {
     auto identity = authority().issue();
     identity.chain = "hello";
@@ -74,8 +90,66 @@ TEST(TlsContext, RefusesAKeyOfAnotherCertificate) {
     expect_says(server_trouble({identity}), "does not belong");
 }
 
-TEST(TlsContext, RefusesTwoOfAKind) {
-    expect_says(server_trouble({authority().issue(), authority().issue()}), "second certificate");
+TEST(TlsContext, RefusesACertificateThatIsNeverShown) {
+    expect_says(server_trouble({authority().issue(), authority().issue()}), "is never shown");
+}
+
+TEST(TlsContext, TakesAsManyAsHaveNamesOfTheirOwn) {
+    EXPECT_NE(
+        server_context({authority().issue(), authority().issue(CertificateForm{.name = "b.example.test"}),
+                        authority().issue(CertificateForm{.name = "*.example.test"})}),
+        nullptr);
+}
+
+TEST(TlsContext, RefusesAuthoritiesThatAreNone) {
+    TlsServerOptions options;
+    options.identities = {authority().issue()};
+    options.client_certificate = TlsClientCertificate::optional;
+    options.client_authorities_name = "clients.pem";
+    for (const std::string& text :
+         {std::string(), std::string("hello"), authority().certificate().substr(0, 200),
+          authority().certificate() + authority().certificate().substr(0, 200)}) {
+        options.client_authorities = text;
+        const auto made = TlsContext::server(options);
+        ASSERT_FALSE(made.has_value());
+        expect_says(made.error().text, "clients.pem");
+    }
+    options.client_authorities = authority().certificate();
+    EXPECT_TRUE(TlsContext::server(options).has_value());
+}
+
+// A context may be made on one thread, used on another, and go there before the first one ends.
+TEST(TlsContext, IsMadeForAnotherThread) {
+    std::shared_ptr<TlsContext> made;
+    std::binary_semaphore ready{0}, gone{0};
+    std::thread maker([&] {
+        made = server_context({authority().issue()});
+        ready.release();
+        gone.acquire();
+    });
+    ready.acquire();
+    made.reset();
+    gone.release();
+    maker.join();
+}
+
+TEST(TlsTickets, KeysTurnAndTheOneBeforeStillOpens) {
+    const auto keys = TlsTicketKeys::random();
+    const MonoTime begin{1h};
+    const auto first = keys->newest(begin);
+    EXPECT_EQ(keys->newest(begin + TlsTicketKeys::life - 1s).name, first.name);
+    const auto second = keys->newest(begin + TlsTicketKeys::life);
+    EXPECT_NE(second.name, first.name);
+    auto found = keys->find(first.name, begin + TlsTicketKeys::life + 1s);
+    ASSERT_TRUE(found.has_value());
+    EXPECT_TRUE(found->old);
+    EXPECT_EQ(found->key.cipher, first.cipher);
+    found = keys->find(second.name, begin + TlsTicketKeys::life + 1s);
+    ASSERT_TRUE(found.has_value());
+    EXPECT_FALSE(found->old);
+    EXPECT_FALSE(keys->find(first.name, begin + 2 * TlsTicketKeys::life).has_value());
+    EXPECT_FALSE(
+        keys->find(second.name, begin + 9 * TlsTicketKeys::life).has_value());  // nobody came for days
 }
 
 TEST(TlsContext, TakesOneOfEachKind) {

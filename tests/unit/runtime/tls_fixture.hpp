@@ -1,9 +1,6 @@
 // What the TLS tests share: contexts, and pairs of connected TLS streams over TCP or over memory.
 #pragma once
 
-#include <cstdio>
-#include <filesystem>
-#include <fstream>
 #include <memory>
 #include <string>
 #include <utility>
@@ -13,34 +10,12 @@
 #include "tests/support/certificates.hpp"
 #include "tests/support/manual_shard.hpp"
 #include "tests/support/memory_stream.hpp"
+#include "tests/support/temporary_file.hpp"
 #include "tests/unit/runtime/fixture.hpp"
 
 namespace angarium::runtime::testing {
 
-// A file that goes with the test.
-class TemporaryFile {
-  public:
-    explicit TemporaryFile(const std::string& content) {
-        static int number = 0;
-        path_ = (std::filesystem::temp_directory_path() /
-                 ("angarium_tls_" + std::to_string(::getpid()) + "_" + std::to_string(++number)))
-                    .string();
-        std::ofstream(path_, std::ios::binary) << content;
-    }
-    ~TemporaryFile() { std::filesystem::remove(path_); }
-    TemporaryFile(const TemporaryFile&) = delete;
-    TemporaryFile& operator=(const TemporaryFile&) = delete;
-    const std::string& path() const { return path_; }
-
-  private:
-    std::string path_;
-};
-
-// The authority that these tests' clients trust; made once.
-inline const support::Authority& authority() {
-    static const support::Authority made;
-    return made;
-}
+using support::authority, support::TemporaryFile;
 
 inline std::shared_ptr<TlsContext> server_context(std::vector<TlsIdentity> identities,
                                                   TlsVersion newest = TlsVersion::v1_3) {

@@ -226,6 +226,59 @@ Task<void> bounded_cache(RingShard& shard) {
 }
 TEST(TlsHandshake, KeepsABoundedNumberOfSessions) { on_shard(bounded_cache); }
 
+Task<void> say_word(Stream& to) {
+    const auto said = co_await to.write("word", after(1s));
+    EXPECT_TRUE(said.has_value());
+}
+Task<void> hear_word(Stream& from) {
+    const auto heard = co_await from.read(after(1s));
+    EXPECT_EQ(heard.value_or(""), "word");
+}
+
+// A visit in memory; and what the server knows of the client's certificate.
+TlsFacts visit(support::ManualShard& shard, Sides& sides, std::optional<TlsCertificate>& shown) {
+    MemoryPair pair(sides);
+    TlsResult asked, served;
+    const auto serving = shake_into(*pair.server, after(10s), served);
+    const auto asking = shake_into(*pair.client, after(10s), asked);
+    pair.carry(shard);
+    const auto saying = say_word(*pair.client);
+    pair.carry(shard);
+    EXPECT_TRUE(serving.done() && served.has_value());
+    const auto hearing = hear_word(*pair.server), answering = say_word(*pair.server);
+    pair.carry(shard);
+    const auto reading = hear_word(*pair.client);
+    EXPECT_TRUE(asking.done() && saying.done() && hearing.done() && answering.done() && reading.done());
+    shown = pair.server->verified_certificate();
+    return pair.client->facts();
+}
+
+// Both sides show certificates that end in a few days. Each resumption brings a new ticket: it would never end.
+TEST(TlsHandshake, ASessionEndsWithItsCertificates) {
+    support::ManualShard shard;
+    TlsServerOptions server;
+    server.identities = {authority().issue()};
+    server.client_certificate = TlsClientCertificate::required;
+    server.client_authorities = authority().certificate();
+    const TemporaryFile trusted(authority().certificate());
+    TlsClientOptions client;
+    client.authorities = trusted.path();
+    client.identity = authority().issue({.name = "app.example.test"});
+    Sides strict{*TlsContext::server(server), *TlsContext::client(client)};
+    auto lax = strict;
+    lax.peer.verify = TlsVerify::none;
+    std::optional<TlsCertificate> shown;
+    for (auto* const sides : {&strict, &lax}) {
+        EXPECT_FALSE(visit(shard, *sides, shown).resumed);
+        EXPECT_TRUE(visit(shard, *sides, shown).resumed);
+        EXPECT_TRUE(shown.has_value());
+    }
+    shard.step_wall(50 * 365 * 24h);
+    EXPECT_FALSE(visit(shard, strict, shown).resumed);
+    EXPECT_TRUE(visit(shard, lax, shown).resumed);
+    EXPECT_FALSE(shown.has_value());
+}
+
 // --- peers that do not play along ---
 
 // `bytes` instead of a handshake; then the peer is silent.

@@ -69,6 +69,7 @@ TEST(Content, LimitsLines) {
     const std::string most(998, 'x');
     expect_error("a\r\n" + most + "\r\n" + most, ContentError::none);
     expect_error("a\r\n" + most + "x\r\n", ContentError::line_too_long);
+    expect_error(most + "x", ContentError::line_too_long);  // though its CRLF is to come
     expect_error(most + "xx", ContentError::line_too_long);
     expect_error(most + most, ContentError::line_too_long);
     for (std::size_t before = 0; before < 130;

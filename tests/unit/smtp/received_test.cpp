@@ -39,18 +39,44 @@ TEST(Received, SaysWhoAndWhen) {
     out.clear();
     append_received(out, facts);
     EXPECT_NE(out.find("([192.0.2.1])"), std::string::npos);
+    facts.extended = true;
+    facts.tls = "TLSv1.3";
+    facts.cipher = "TLS_AES_128_GCM_SHA256";
+    out.clear();
+    append_received(out, facts);
+    EXPECT_EQ(
+        out,
+        "Received: from town.com ([192.0.2.1])\r\n\t(using TLSv1.3 with cipher TLS_AES_128_GCM_SHA256)\r\n"
+        "\tby relay.example.net with ESMTPS id 01ABC;\r\n\tTue, 24 Nov 2026 06:46:03 +0000\r\n");
+}
+
+TEST(Received, NamesTheIdentityWhereItIsToBeShown) {
+    TraceFacts facts;
+    facts.helo = facts.hostname = "a.test";
+    facts.authenticated = true;
+    std::string out;
+    append_received(out, facts);
+    EXPECT_EQ(out.find("authenticated as"), std::string::npos);
+    facts.identity = "j\xc3\xb6 (x)\\\r\n";
+    out.clear();
+    append_received(out, facts);
+    EXPECT_NE(out.find(")\r\n\t(authenticated as j?? \\(x\\)\\\\?"
+                       "?)\r\n\tby a.test with ESMTPA "),
+              std::string::npos)
+        << out;
 }
 
 TEST(Received, NamesTheProtocol) {
     TraceFacts facts;
     EXPECT_EQ(trace_protocol(facts), "ESMTP");
-    facts.tls = true;
+    facts.tls = "TLSv1.3";
     EXPECT_EQ(trace_protocol(facts), "ESMTPS");
     facts.authenticated = true;
     EXPECT_EQ(trace_protocol(facts), "ESMTPSA");
     facts.smtputf8 = true;
     EXPECT_EQ(trace_protocol(facts), "UTF8SMTPSA");
-    facts.tls = facts.authenticated = false;
+    facts.tls = {};
+    facts.authenticated = false;
     EXPECT_EQ(trace_protocol(facts), "UTF8SMTP");
     facts.extended = false;
     EXPECT_EQ(trace_protocol(facts), "SMTP");

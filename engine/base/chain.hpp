@@ -4,7 +4,7 @@
 
 #include "engine/base/assert.hpp"
 
-namespace angarium::outbound {
+namespace angarium {
 
 namespace detail {
 struct ChainNode {
@@ -46,13 +46,8 @@ class Chain {
     bool empty() const { return head_.alone(); }
     T& front() const { return owner(head_.next); }
     T& back() const { return owner(head_.previous); }
-    void push_back(Link<T>& link) {
-        ANGARIUM_ASSERT(!link.linked());
-        link.previous = head_.previous;
-        link.next = &head_;
-        head_.previous->next = &link;
-        head_.previous = &link;
-    }
+    void push_back(Link<T>& link) { insert(link, head_); }
+    void push_front(Link<T>& link) { insert(link, *head_.next); }
     // Calls `visit(T&)` from front to back until it returns false. It must not change the chain.
     template <class Visit>
     void each(Visit visit) const {
@@ -61,8 +56,15 @@ class Chain {
     }
 
   private:
+    static void insert(Link<T>& link, detail::ChainNode& before) {
+        ANGARIUM_ASSERT(!link.linked());
+        link.previous = before.previous;
+        link.next = &before;
+        before.previous->next = &link;
+        before.previous = &link;
+    }
     static T& owner(detail::ChainNode* node) { return static_cast<Link<T>*>(node)->owner_; }
     detail::ChainNode head_;
 };
 
-}  // namespace angarium::outbound
+}  // namespace angarium

@@ -1,0 +1,328 @@
+// angarium-sim: plays seeds of the simulated world.
+//
+//   angarium-sim --seed N [--loud]             one story; the same events every time
+//   angarium-sim --seeds N [--first N]         many, on all cores, each batch in a process of its own
+//   angarium-sim --seconds N [--first N]       as many as that takes
+//   angarium-sim --mistakes                    with each deliberate mistake in turn, until a story shows it; begins with the
+//                                              one that did last time
+//
+// Exit 0: every promise was kept; 1: one was broken, the seed and the end of its trace are printed.
+#include <execinfo.h>
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <csignal>
+#include <cstdio>
+#include <filesystem>
+#include <map>
+#include <thread>
+
+#include "engine/base/mistakes.hpp"
+#include "tests/sim/scenario.hpp"
+
+namespace angarium::sim {
+namespace {
+
+// What the processes of a run share.
+struct Shared {
+    std::atomic<std::uint64_t> next, done, faults, lives, kills, cuts, acknowledged, recipients, arrivals,
+        doubles, bounces, simulated_seconds, steps, lost_pages, retired, loads, journal_bytes;
+    std::atomic<bool> stop;
+};
+
+template <class T>
+T& shared() {
+    return *new (::mmap(nullptr, sizeof(T), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0)) T{};
+}
+
+// Each with the story that showed it last: that one is tried first, since a change to the relay rarely changes all stories.
+struct Known {
+    std::string_view name;
+    std::uint64_t story;
+};
+constexpr Known mistakes[] = {{"none", 0},
+                              {"ack_before_sync", 10},
+                              {"ack_out_of_order", 56},
+                              {"lost_settle", 2},
+                              {"lost_bounce", 3},
+                              {"early_recycle", 135},
+                              {"tail_without_survivors", 22},
+                              {"settle_ignores_retire", 135},
+                              {"cursor_off_by_one", 4},
+                              {"forgotten_deferral", 5},
+                              {"torn_group_accepted", 111},
+                              {"double_release", 1},
+                              {"skipped_recipient", 1},
+                              {"unknown_is_delivered", 43},
+                              {"undoubled_dots", 1},
+                              {"parts_left_behind", 36},
+                              {"lost_log_page", 7}};
+static_assert(std::size(mistakes) == static_cast<std::size_t>(Mistake::last_one));
+
+constexpr std::uint64_t batch = 20;  // stories of one process: what crashes leave behind goes with it
+
+// A story takes a second or two, ten under a sanitizer. One that stands still is a fault like others.
+constexpr unsigned longest_story = 300, longest_mistake = 60;  // seconds
+
+// Runs `work` in so many processes, and `tick` here ten times a second until all have ended. Processes and not threads: each of
+// them forks, and a child that is born beside other threads may find a lock of the C library or a sanitizer held for ever.
+// False: one of them ended before its work was done, or could not begin.
+template <class Work, class Tick>
+bool side_by_side(unsigned processes, Work work, Tick tick) {
+    std::fflush(stdout);
+    bool all = true;
+    unsigned alive = 0;
+    for (unsigned i = 0; i < processes; ++i) {
+        const auto child = ::fork();
+        if (child == 0) {
+            work();
+            std::fflush(stdout);
+            ::_exit(0);
+        }
+        child > 0 ? void(++alive) : void(all = false);
+    }
+    while (alive > 0) {
+        for (int status = 0; alive > 0 && ::waitpid(-1, &status, WNOHANG) > 0; --alive)
+            all = all && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+        std::this_thread::sleep_for(100ms);
+        tick();
+    }
+    if (!all) fmt::print("a process that plays stories could not begin, or was ended: see dmesg\n");
+    return all;
+}
+
+// Where each thread of a story stands that has no end; the addresses are for addr2line.
+void tell_frames(int) {
+    void* frames[64];
+    ::backtrace_symbols_fd(frames, ::backtrace(frames, 64), STDERR_FILENO);
+    ::dprintf(STDERR_FILENO, "----\n");
+}
+
+// Ends in any case: if a lock is held that this needs, by the second alarm.
+void stands_still(int) {
+    ::alarm(30);
+    ::signal(SIGUSR1, tell_frames);
+    for (const auto& thread : std::filesystem::directory_iterator("/proc/self/task")) {
+        ::tgkill(::getpid(), std::stoi(thread.path().filename()), SIGUSR1);
+        std::this_thread::sleep_for(200ms);  // one after the other
+    }
+    ::raise(SIGALRM);
+}
+
+void report(const Outcome& outcome, std::uint64_t seed) {
+    fmt::print("seed {}: {}\n{}\nthe last events before (all: angarium-sim --seed {} --loud):\n{}", seed,
+               outcome.faults.substr(0, outcome.faults.find('\n')), outcome.faults, seed, outcome.story);
+    std::fflush(stdout);
+}
+
+void count(Shared& shared, const Outcome& outcome) {
+    shared.done += 1;
+    shared.lives += outcome.lives;
+    shared.kills += outcome.kills;
+    shared.cuts += outcome.power_cuts;
+    shared.acknowledged += outcome.totals.acknowledged;
+    shared.recipients += outcome.totals.recipients;
+    shared.arrivals += outcome.totals.arrivals;
+    shared.doubles += outcome.totals.doubles;
+    shared.bounces += outcome.totals.bounces;
+    shared.simulated_seconds += static_cast<std::uint64_t>(outcome.simulated / 1s);
+    shared.steps += outcome.steps;
+    shared.lost_pages += outcome.lost_pages;
+    shared.retired += outcome.retired;
+    shared.loads += outcome.loads;
+    shared.journal_bytes += outcome.journal_bytes;
+}
+
+int play_one(std::uint64_t seed, bool loud) {
+    const auto outcome = play(seed, loud);
+    if (!outcome.faults.empty()) report(outcome, seed);
+    fmt::print("seed {}: {} after {} events, {} lives, trace {:016x}\n", seed,
+               outcome.faults.empty() ? "kept" : "BROKEN", outcome.steps, outcome.lives, outcome.hash);
+    std::fflush(stdout);
+    ::_exit(outcome.faults.empty() ? 0 : 1);
+}
+
+// In a process of its own. `at`: the story it is at, so that one that ends the process has a name.
+[[noreturn]] void play_batch(Shared& shared, std::uint64_t first, std::uint64_t last, std::uint64_t& at) {
+    struct sigaction once{};
+    once.sa_handler = stands_still;
+    once.sa_flags = SA_RESETHAND | SA_NODEFER;
+    ::sigaction(SIGALRM, &once, nullptr);
+    int status = 0;
+    for (at = first; at < last && !shared.stop; ++at) {
+        ::alarm(longest_story);
+        const auto outcome = play(at, false);
+        count(shared, outcome);
+        if (outcome.faults.empty()) continue;
+        shared.faults += 1;
+        report(outcome, at);
+        status = 1;
+    }
+    ::_exit(status);
+}
+
+void work(Shared& shared, std::uint64_t last, bool go_on) {
+    auto& at = sim::shared<std::uint64_t>();
+    while (!shared.stop) {
+        const auto first = shared.next.fetch_add(batch);
+        if (first >= last) break;
+        const auto child = ::fork();
+        if (child == 0) play_batch(shared, first, std::min(first + batch, last), at);
+        int status = 0;
+        ::waitpid(child, &status, 0);
+        if (WIFSIGNALED(status)) {
+            fmt::print("seed {}: {} (repeat: angarium-sim --seed {} --loud)\n", at,
+                       WTERMSIG(status) == SIGALRM ? fmt::format("stood still for {} s", longest_story)
+                                                   : fmt::format("ended by signal {}", WTERMSIG(status)),
+                       at);
+            std::fflush(stdout);
+            shared.faults += 1;
+        }
+        if (shared.faults > 0 && !go_on) shared.stop = true;
+    }
+}
+
+int play_many(std::uint64_t first, std::uint64_t seeds, double seconds, unsigned processes, bool go_on) {
+    auto& run = shared<Shared>();
+    run.next = first;
+    const auto began = std::chrono::steady_clock::now();
+    const auto passed = [&] {
+        return std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
+    };
+    const auto last = seconds > 0 ? ~std::uint64_t{0} - batch : first + seeds;
+    double told = 0;
+    const bool all = side_by_side(
+        processes, [&] { work(run, last, go_on); },
+        [&] {
+            if (seconds > 0 && passed() > seconds) run.stop = true;
+            if (passed() - told < 10) return;
+            told = passed();
+            fmt::print(stderr, "  {} stories, {} power cuts, {} kills, {:.0f} s\n", run.done.load(),
+                       run.cuts.load(), run.kills.load(), told);
+        });
+    fmt::print(
+        "{} stories in {:.1f} s: {} lives, {} kills, {} power cuts ({} pages lost or torn), {} messages "
+        "acknowledged for {} "
+        "recipients, {} arrivals, {} of them again after a crash or a lost reply, {} bounces, {} messages "
+        "moved into the "
+        "store, {} loads from it, {} MiB of journal, {:.1f} simulated days, {} events; {} stories with a "
+        "broken promise\n",
+        run.done.load(), passed(), run.lives.load(), run.kills.load(), run.cuts.load(), run.lost_pages.load(),
+        run.acknowledged.load(), run.recipients.load(), run.arrivals.load(), run.doubles.load(),
+        run.bounces.load(), run.retired.load(), run.loads.load(), run.journal_bytes.load() >> 20,
+        static_cast<double>(run.simulated_seconds.load()) / 86'400, run.steps.load(), run.faults.load());
+    return all && run.faults == 0 ? 0 : 1;
+}
+
+// Whether a story with this mistake fails, in a process of its own; what it said goes into `why`.
+bool shows(std::size_t mistake, std::uint64_t seed, std::string& why) {
+    int pipe[2];
+    if (::pipe(pipe) != 0) ::_exit(2);
+    const auto child = ::fork();
+    if (child == 0) {
+        ::dup2(::open("/dev/null", O_WRONLY), STDERR_FILENO);
+        mistake_to_make = static_cast<Mistake>(mistake);
+        ::alarm(longest_mistake);  // a story that stands still has been found, too
+        const auto outcome = play(seed, false);
+        const auto text = outcome.faults.substr(0, outcome.faults.find('\n'));
+        if (::write(pipe[1], text.data(), text.size()) < 0) ::_exit(2);
+        ::_exit(outcome.faults.empty() ? 0 : 1);
+    }
+    ::close(pipe[1]);
+    char text[200];
+    const auto got = ::read(pipe[0], text, sizeof text);
+    ::close(pipe[0]);
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return false;
+    if (!WIFSIGNALED(status))
+        why = std::string(text, static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
+    else if (WTERMSIG(status) == SIGALRM)
+        why = "it stands still";
+    else
+        why = fmt::format("signal {}: an invariant of the relay itself", WTERMSIG(status));
+    return true;
+}
+
+// The story that shows this mistake: the one that did last time, else the first one that does; 0: none of so many.
+std::uint64_t find(std::size_t mistake, std::uint64_t first, std::uint64_t most, std::string& why) {
+    if (shows(mistake, mistakes[mistake].story, why)) return mistakes[mistake].story;
+    for (auto seed = first; seed < first + most; ++seed)
+        if (shows(mistake, seed, why)) return seed;
+    return 0;
+}
+
+int make_mistakes(std::uint64_t first, std::uint64_t most, unsigned processes) {
+    struct Found {
+        std::atomic<std::size_t> next;
+        struct One {
+            std::uint64_t seed;
+            double seconds;
+            char why[200];
+        } of[std::size(mistakes)];
+    };
+    auto& found = shared<Found>();
+    found.next = 1;
+    bool all = side_by_side(
+        processes,
+        [&] {
+            for (auto mistake = found.next++; mistake < std::size(mistakes); mistake = found.next++) {
+                const auto began = std::chrono::steady_clock::now();
+                auto& mine = found.of[mistake];
+                std::string why;
+                mine.seed = find(mistake, first, most, why);
+                why.copy(mine.why, sizeof mine.why - 1);
+                mine.seconds =
+                    std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
+            }
+        },
+        [] {});
+    fmt::print("| mistake | seed | seconds | found as |\n|---|---|---|---|\n");
+    for (std::size_t mistake = 1; mistake < std::size(mistakes); ++mistake) {
+        const auto& one = found.of[mistake];
+        all = all && one.seed != 0;
+        fmt::print("| {} | {} | {:.1f} | {} |\n", mistakes[mistake].name,
+                   one.seed == 0 ? fmt::format("not in {}", most) : std::to_string(one.seed), one.seconds,
+                   one.why);
+    }
+    if (!all) fmt::print("a mistake was not found: the stories do not look there\n");
+    return all ? 0 : 1;
+}
+
+}  // namespace
+}  // namespace angarium::sim
+
+int main(int argc, char** argv) {
+    using namespace angarium::sim;
+    CLI::App program("angarium-sim: the whole relay in a simulated world");
+    std::uint64_t seed = 0, seeds = 0, first = 1;
+    double seconds = 0;
+    bool loud = false, go_on = false, all_mistakes = false;
+    std::string mistake = "none";
+    unsigned processes = std::max(1u, std::thread::hardware_concurrency());
+    std::vector<std::string> names;
+    for (const auto& known : mistakes) names.emplace_back(known.name);
+    auto* const one = program.add_option("--seed", seed, "play this story");
+    program.add_flag("--loud", loud, "print every event");
+    program.add_option("--seeds", seeds, "play so many stories");
+    program.add_option("--seconds", seconds, "play stories for so long");
+    program.add_option("--first", first, "the first seed")->capture_default_str();
+    program.add_option("--processes", processes, "at the same time")->capture_default_str();
+    program.add_flag("--go-on", go_on, "do not stop at the first broken promise");
+    program.add_option("--mistake", mistake, "make this one on purpose")->check(CLI::IsMember(names));
+    program.add_flag("--mistakes", all_mistakes, "each in turn: which story finds it");
+    CLI11_PARSE(program, argc, argv);
+    if (all_mistakes) return make_mistakes(first, seeds == 0 ? 2000 : seeds, processes);
+    angarium::mistake_to_make =
+        static_cast<angarium::Mistake>(std::find(names.begin(), names.end(), mistake) - names.begin());
+    if (*one) return play_one(seed, loud);
+    if (seeds == 0 && seconds <= 0) seeds = 100;
+    return play_many(first, seeds, seconds, processes, go_on);
+}
