@@ -9,7 +9,8 @@ import time
 
 import pytest
 from support import place
-from support.clients import Flood, RawClient
+from support.bench import BenchSink, bench
+from support.clients import RawClient
 from support.place import hold_port, wait_until
 from support.relay import Relay
 from support.sink import Sink
@@ -19,20 +20,21 @@ MIB = 1024 * 1024
 BUDGET = 512 * MIB
 
 
+@pytest.mark.alone
 @pytest.mark.heavy
 @pytest.mark.deadline(900)
 def test_backlog_of_a_dead_destination(start):
     healthy = start(Sink, name="healthy")
-    dead = start(Sink, name="dead")
-    dead.end()  # its port stays its own: held, so that connections are refused
-    held = hold_port("127.0.0.1", dead.port)
+    held = hold_port("127.0.4.1", 0)  # connections are refused there
+    dead = "{}:{}".format(*held.getsockname())
     relay = start(Relay, {
         "limits": {"memory": f"{BUDGET // MIB}MiB"},
         "queue": {"journal": "128MiB", "segment": "16MiB", "retry": {"first": "10s", "factor": 1.0, "cap": "10s"}},
-        "route": [{"domains": ["dead.test"], "to": [dead.address]}, {"domains": ["*"], "to": [healthy.address]}],
+        "route": [{"domains": ["*.dead.test"], "to": [dead]}, {"domains": ["*"], "to": [healthy.address]}],
     })
     began = time.monotonic()
-    Flood(relay.smtp, list(range(COUNT)), recipient="r{0}@dead.test", size=2048, connections=20, timeout=300).run()
+    bench("send", "--to", "{}:{}".format(*relay.smtp), "--messages", COUNT, "--size", "2KiB", "--sessions", 20, "--pipelining", "--chunking",
+          "--domains", 1, "--domain-suffix", "dead.test", within=300)
     accepted = time.monotonic() - began
     metrics = relay.metrics()
     retired = metrics.total("angarium_retired_messages_total")
@@ -58,14 +60,12 @@ def test_backlog_of_a_dead_destination(start):
     assert delivered - began <= 3 * place.SLOWDOWN
 
     held.close()
-    dead.start()
     began = time.monotonic()
-    dead.wait_messages(COUNT, 600)
+    got = start(BenchSink, "--expect", str(COUNT), "--domain-suffix", "dead.test", domains=1, listen=[dead]).result(600)
     relay.wait_idle(60)
     print(f"the destination is back: {COUNT} delivered in {time.monotonic() - began:.1f} s, "
           f"peak resident {relay.peak_resident() / MIB:.0f} MiB")
-    numbers = [m["number"] for m in dead.messages()]
-    assert len(numbers) == COUNT and len(set(numbers)) == COUNT
+    assert (got["unique"], got["lost"], got["duplicated"], got["damaged"], got["foreign"]) == (COUNT, 0, 0, 0, 0)
     if not place.SANITIZED:
         assert relay.peak_resident() <= BUDGET
     relay.stop(60)

@@ -13,6 +13,7 @@ from lib import goals, runs  # noqa: E402
 from lib.processes import Failure  # noqa: E402
 
 
+@pytest.mark.skipif(place.SANITIZED, reason="a script, and programs that other scenarios run with the sanitizer")
 @pytest.mark.skipif(os.getuid() != 0, reason="namespaces of its own need root")
 def test_a_run_by_mx(folder):
     done = subprocess.run([place.ROOT / "bench/compare", "--quick", "--relays", "none,angarium", "--modes", "mx", "--results", folder,

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 
+import pytest
 from support import place
 
 CURVES = place.ROOT / "bench/curves"
@@ -14,6 +15,7 @@ def run(folder, *words, program=place.PROGRAM):
                           timeout=110 * place.SLOWDOWN, env=os.environ | {"ANGARIUM": str(program)})
 
 
+@pytest.mark.skipif(place.SANITIZED, reason="a script, and programs that other scenarios run with the sanitizer")
 def test_points_of_a_curve(folder):
     done = run(folder, "size")
     assert done.returncode == 0, done.stderr

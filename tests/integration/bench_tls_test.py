@@ -10,17 +10,11 @@ import subprocess
 import pytest
 from support import place
 from support.bench import BenchSink, bench
-from support.certificates import Authority
 from support.clients import RawClient, swaks
 from support.sink import AioSink
 
 MODES = ["starttls", "implicit"]
 MESSAGE = "Subject: x\r\n\r\nhello\r\n.\r\n"
-
-
-@pytest.fixture
-def authority(folder):
-    return Authority(folder / "certificates")
 
 
 def address(sink) -> tuple[str, int]:

@@ -7,13 +7,20 @@ import signal
 import sys
 
 import pytest
-from support import place
+from support import loopback, place
+from support.certificates import Authority
 from support.names import BrokenNames
 from support.raw_server import RawServer
 from support.relay import Relay
 from support.sink import Sink
+from support.slow_clients import SlowClients
 
 sys.dont_write_bytecode = True
+
+
+def pytest_configure(config):
+    if hasattr(config, "workerinput"):  # one of several workers
+        loopback.enter()
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -65,7 +72,7 @@ def start(request, folder):
     started = request.node.started_things = []
 
     def begin(kind, *arguments, **options):
-        if kind in (RawServer, BrokenNames):
+        if kind in (RawServer, BrokenNames, SlowClients):
             thing = kind(*arguments, **options)
         else:
             thing = kind(folder / f"{kind.__name__.lower()}-{len(started)}", *arguments, **options)
@@ -92,6 +99,12 @@ def sink(start) -> Sink:
 def route_to(address: str, **more) -> dict:
     """Configuration that sends everything to one place."""
     return {"route": [{"domains": ["*"], "to": [address]}], **more}
+
+
+@pytest.fixture
+def authority(folder) -> Authority:
+    """An authority for this test's certificates."""
+    return Authority(folder / "certificates")
 
 
 @pytest.fixture

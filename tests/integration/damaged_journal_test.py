@@ -6,7 +6,6 @@ The files are edited here, after the format in queue/journal_format.hpp.
 from pathlib import Path
 
 import pytest
-from support import place
 from support.clients import RawClient
 from support.journal_file import damage, groups, tear
 from support.mail import plain
@@ -64,6 +63,15 @@ def test_damaged_earlier_group_refuses_to_start(start, relay_to, at):
     assert not sink.messages()
 
 
-def test_broken_middle_is_found_whatever_the_place():
-    """The helper that edits files finds what it should: kept honest here, since the tests above rest on it."""
-    assert groups(place.ROOT / "tests/integration") == []
+def test_the_helper_finds_and_damages_groups(start, relay_to):
+    """Kept honest, since the tests above rest on it: each group holds its message, until just that one is damaged or torn."""
+    _, _, found = stopped_with_backlog(start, relay_to)
+
+    def holds(group, number: int) -> bool:
+        return plain(number, 5000) in group.file.read_bytes()[group.offset:group.offset + group.bytes]
+
+    for number, group in enumerate(found[-COUNT:]):
+        assert [holds(group, other) for other in range(COUNT)] == [other == number for other in range(COUNT)]
+    damage(found[-1])
+    tear(found[-2], 4096)
+    assert [holds(group, number) for number, group in enumerate(found[-COUNT:])] == [True] * (COUNT - 2) + [False] * 2

@@ -51,11 +51,15 @@ def wrong_code(peer):
     peer.line()
 
 
-    peer.send(b"250 raw.test\n")
+def bare_line_feeds(peer):
+    """Which are borne: MAIL comes."""
+    peer.send(b"220 raw.test\n")
     peer.line()
+    peer.send(b"250 raw.test\n")
+    assert peer.line().startswith("MAIL FROM:")
 
 
-MISBEHAVIOURS = [garbage, silence, endless_line, endless_reply, cut_off_banner, reset_after_data, early_421, wrong_code]
+MISBEHAVIOURS = [garbage, silence, endless_line, endless_reply, cut_off_banner, reset_after_data, early_421, wrong_code, bare_line_feeds]
 
 
 @pytest.mark.parametrize("misbehaviour", MISBEHAVIOURS, ids=lambda function: function.__name__)

@@ -20,4 +20,5 @@ def test_connections_stay_within_the_limit(start, relay_to, shards):
     most, opened = sink.most_open(), sink.connections()
     print(f"at most {most} connections at a time (limit {LIMIT}), {opened} in all, {COUNT / opened:.0f} messages a connection")
     assert most <= LIMIT
+    assert opened <= COUNT / 100, "connections are reused"
     assert max(event["messages"] for event in sink.events() if event["event"] == "close") <= 1000

@@ -1,0 +1,84 @@
+"""The disk becomes full, and there is space again: new mail is refused at MAIL with 452 4.3.1 meanwhile, what had been acknowledged is
+kept, and everything goes on by itself.
+
+The queue lies on a file system of its own in memory, which takes root to mount.
+"""
+
+import subprocess
+
+import pytest
+from support.clients import Flood, RawClient
+from support.place import hold_port, wait_until
+from support.relay import Relay
+from support.sink import Sink
+
+DISK = 144 << 20
+BALLAST = 72 << 20
+SIZE = 8 * 1024
+
+
+@pytest.fixture
+def disk(folder):
+    """A small file system, half of it taken by a file `ballast`."""
+    path = folder / "disk"
+    path.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={DISK}", "tmpfs", path], capture_output=True, text=True, timeout=20)
+    if mounted.returncode:
+        pytest.skip(f"no file system can be mounted here: {mounted.stderr.strip()}")
+    with open(path / "ballast", "wb") as ballast:
+        for _ in range(BALLAST >> 20):
+            ballast.write(bytes(1 << 20))
+    yield path
+    subprocess.run(["umount", path], check=True, timeout=20)
+
+
+def says_full(metrics) -> bool:
+    """The store has met it, or the delivery log."""
+    return metrics.total("angarium_store_waits_for_space") == 1 or metrics.total("angarium_delivery_log_failures_total") > 0
+
+
+def refusal(relay):
+    """The reply to MAIL, if it is not 250."""
+    with RawClient(relay.smtp) as client:
+        client.command("EHLO client.test")
+        client.send("MAIL FROM:<a@source.test>")
+        reply = client.reply()
+        return None if reply.code == 250 else reply
+
+
+def test_full_and_free_again(disk, start):
+    sink = start(Sink)
+    sink.end()  # its port is held: mail waits
+    held = hold_port("127.0.0.1", sink.port)
+    relay = start(Relay, {"queue": {"path": str(disk / "queue"), "journal": "16MiB", "segment": "4MiB",
+                                    "retry": {"first": "1s", "factor": 1.0, "jitter": 0.0}},
+                          "limits": {"message_size": "4MiB", "errors": 100_000}, "runtime": {"shards": 1},
+                          "route": [{"domains": ["*"], "to": [sink.address]}]})
+    flood = Flood(relay.smtp, list(range(12_000)), size=SIZE).start()
+    wait_until(lambda: says_full(relay.metrics()), 60, "a full disk in the metrics")
+    reply = wait_until(lambda: refusal(relay), 30, "mail to be refused")
+    assert (reply.code, reply.lines[0][:5]) == (452, "4.3.1")
+    metrics = relay.metrics()
+    assert says_full(metrics)
+    assert metrics['angarium_inbound_rejections_total{reason="storage"}'] > 0
+    assert metrics.total("angarium_disk_free_bytes") < 8 << 20
+    assert metrics.total("angarium_ready") == 1, "it is well, only full"
+
+    (disk / "ballast").unlink()
+    wait_until(lambda: not refusal(relay), 30, "mail to be taken again")
+    flood.wait()
+    assert not flood.errors, flood.errors[:3]
+    assert all(text.startswith("452 4.3.1") for text in flood.refused.values()), list(flood.refused.items())[:3]
+    more = Flood(relay.smtp, list(range(20_000, 20_500)), size=SIZE).run()
+    assert relay.metrics().total("angarium_store_waits_for_space") == 0
+
+    held.close()
+    sink.start()
+    acknowledged = sorted([*flood.acknowledged, *more.acknowledged])
+    sink.wait_messages(len(acknowledged), 60)
+    relay.wait_idle(30)
+    print(f"{len(flood.acknowledged)} acknowledged before and while the disk was full, {len(flood.refused)} refused; all acknowledged arrived")
+    assert sorted(m["number"] for m in sink.messages()) == acknowledged, "each once"
+    [log] = (disk / "queue/log").iterdir()
+    wait_until(lambda: log.read_bytes().count(b'"type":"delivery"') == len(acknowledged), what="the delivery log to catch up")
+    relay.stop()
