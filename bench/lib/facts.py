@@ -5,6 +5,7 @@ import os
 import platform
 import statistics
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -43,6 +44,35 @@ def sync_seconds(folder: Path, count: int = 300) -> dict[str, float]:
     return {"p50": cuts[49], "p90": cuts[89], "p99": cuts[98]}
 
 
+_SPIN = """
+import os, sys, time
+os.sched_setaffinity(0, {int(sys.argv[1])})
+sys.stdin.read()
+end = time.monotonic() + float(sys.argv[2])
+lost, longest, before = 0.0, 0.0, time.monotonic()
+began = before
+while before < end:
+    now = time.monotonic()
+    if now - before > 0.0005:
+        lost, longest = lost + now - before, max(longest, now - before)
+    before = now
+print(1 - lost / (before - began), longest)
+"""
+
+
+def core_share(seconds: float = 3) -> dict[str, float]:
+    """What a busy thread on each core really gets of it, the worst one, and the longest pause (seconds). A virtual machine that
+    shares its cores with others gets less than all, although nothing inside shows it: then no rate below means much."""
+    spins = [subprocess.Popen([sys.executable, "-c", _SPIN, str(core), str(seconds)], stdin=subprocess.PIPE,
+                              stdout=subprocess.PIPE, text=True) for core in sorted(os.sched_getaffinity(0))]
+    for spin in spins:  # all have started; they begin together
+        spin.stdin.close()
+    seen = [tuple(map(float, spin.stdout.read().split())) for spin in spins]
+    for spin in spins:
+        spin.wait()
+    return {"share": min(share for share, _ in seen), "pause": max(pause for _, pause in seen)}
+
+
 def file_system(folder: Path) -> str:
     best = ("", "?")
     for line in Path("/proc/self/mounts").read_text().splitlines():
@@ -57,18 +87,24 @@ def git(*words: str) -> str:
     return done.stdout.strip() if done.returncode == 0 else ""
 
 
+def commit() -> str:
+    """What was measured; "-dirty" if more than the results themselves differs from it."""
+    changed = git("status", "--porcelain", "--untracked-files=no", "--", ".", ":(exclude)bench/results")
+    return (git("describe", "--always", "--abbrev=12") or "?") + ("-dirty" if changed else "")
+
+
 def gather(folder: Path) -> dict:
     """All of it; `folder` is on the disk that the relays write to."""
     disk = Disk(folder)
     return {
         "date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
-        "commit": git("describe", "--always", "--dirty", "--abbrev=12") or "?",
+        "commit": commit(),
         "cpu": _first("/proc/cpuinfo", "model name"),
         "cores": len(os.sched_getaffinity(0)),
         "memory_gib": round(int(_first("/proc/meminfo", "MemTotal").split()[0]) / 2**20, 1),
         "kernel": platform.release(),
         "disk": disk.name, "file_system": file_system(folder), "write_cache": disk.write_cache(),
-        "sync_seconds": sync_seconds(folder),
+        "sync_seconds": sync_seconds(folder), "core_share": core_share(),
         "load_before": os.getloadavg()[0],
     }
 
@@ -76,9 +112,13 @@ def gather(folder: Path) -> dict:
 def describe(facts: dict) -> str:
     """Markdown, one list."""
     sync = facts["sync_seconds"]
+    cores = facts.get("core_share")  # reports before 2026-11-27 have none
     return "\n".join(f"- {line}" for line in (
         f"{facts['date']}, commit `{facts['commit']}`",
         f"{facts['cores']} cores, {facts['cpu']}; {facts['memory_gib']} GiB; Linux {facts['kernel']}; load average before the run "
         f"{facts['load_before']:.1f}",
+        *([f"busy threads on all cores at once get {cores['share']:.0%} of them, with pauses of up to {cores['pause'] * 1e3:.0f} ms"
+           + ("" if cores["share"] > 0.95 else ": **the machine is shared, its rates are not to be compared with others**")]
+          if cores else []),
         f"disk `{facts['disk']}` ({facts['write_cache']}), {facts['file_system']}; one synced 4 KiB write takes "
         f"{sync['p50'] * 1e3:.2f} ms (p50), {sync['p99'] * 1e3:.2f} ms (p99)"))

@@ -15,6 +15,7 @@ class Relay(relays.Relay):
     repeated = True
     clean_end = True
     shards = 1
+    listener = delivery = ""  # keys that a measurement of something else adds to these tables
     further = ""  # tables that a measurement of something else adds to the published configuration
 
     def missing(self) -> str:
@@ -26,6 +27,6 @@ class Relay(relays.Relay):
     def prepare(self, place: relays.Place) -> relays.Command:
         config = self.fill("angarium.toml.in", place.folder / "angarium.toml", folder=place.folder, listen="%s:%d" % place.listen,
                            route=SMARTHOST.format(*place.next_hop) if place.mode == relays.SMARTHOST else "",
-                           further=self.further)
+                           listener=self.listener, delivery=self.delivery, further=self.further)
         config.write_text(config.read_text().replace("shards = 1 ", f"shards = {self.shards} "))
         return relays.Command([PROGRAM, "serve", "--config", config])
