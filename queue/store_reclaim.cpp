@@ -1,6 +1,7 @@
 // The reclaimer's thread (see store_rocks.hpp): when to compact, and nothing else. Errors are RocksDB's background errors and
 // reach the store's health through its listener.
 #include <rocksdb/db.h>
+#include <rocksdb/env.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -72,13 +73,32 @@ void Reclaimer::run() {
 std::uint64_t Reclaimer::look(std::atomic<std::uint64_t>& counter, std::uint64_t before, std::uint64_t left,
                               std::uint64_t many, std::initializer_list<Family> of) {
     const auto removed = counter.load(std::memory_order_relaxed);
-    if (rocks_.health->full() || rocks_.health->failed() || !worthwhile(removed, before, left, many))
+    if (rocks_.health->full() || rocks_.health->failed() || !worthwhile(removed, before, left, many) ||
+        !fits(of, removed, left))
         return removed;
     counter.fetch_sub(removed, std::memory_order_relaxed);
     for (const auto family : of) compact(family);
     // A compaction of RocksDB's own that ran meanwhile has made files that ours left alone: once more, then.
     if (garbage_remains()) counter.fetch_add(removed, std::memory_order_relaxed);
     return 0;
+}
+
+// What is left is written anew before the old files go. On a nearly full disk that waits until less is left, or there is more
+// space: to fill it would stop mail, and RocksDB 7.8 may abort where a compaction meets a full disk.
+bool Reclaimer::fits(std::initializer_list<Family> of, std::uint64_t removed, std::uint64_t left) {
+    using Properties = rocksdb::DB::Properties;
+    std::uint64_t free = 0, tables = 0, blobs = 0;
+    if (!rocks_.db->GetEnv()->GetFreeSpace(rocks_.db->GetName(), &free).ok()) return true;
+    for (const auto family : of) {
+        std::uint64_t bytes = 0;
+        if (rocks_.db->GetIntProperty(rocks_.family(family), Properties::kLiveSstFilesSize, &bytes))
+            tables += bytes;
+        if (rocks_.db->GetIntProperty(rocks_.family(family), Properties::kLiveBlobFileSize, &bytes))
+            blobs += bytes;
+    }
+    const auto share =
+        static_cast<double>(left) / static_cast<double>(std::max<std::uint64_t>(1, left + removed));
+    return static_cast<double>(free) >= share * static_cast<double>(tables + blobs);
 }
 
 // At least as many bytes lie in blob files for removed bodies as for those that are left.

@@ -110,6 +110,7 @@ class Reclaimer {
     // Compacts the families if it is worthwhile; how much removed is still to be compacted afterwards.
     std::uint64_t look(std::atomic<std::uint64_t>& counter, std::uint64_t before, std::uint64_t left,
                        std::uint64_t many, std::initializer_list<Family> of);
+    bool fits(std::initializer_list<Family> of, std::uint64_t removed, std::uint64_t left);
     void compact(Family family);
     bool garbage_remains();
 
