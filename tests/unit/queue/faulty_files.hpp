@@ -21,6 +21,7 @@ namespace angarium::queue {
 struct DiskState {
     std::atomic<bool> full{false};                // appending fails: no space
     std::atomic<bool> broken{false};              // syncing fails: an I/O error
+    std::atomic<std::uint64_t> free{1ull << 40};  // bytes, as the file system says; nothing is held to it
     std::mutex mutex;                             // every change of a file or a name, and the image
     std::map<std::string, std::uint64_t> synced;  // bytes, of the files written since the start
 
@@ -99,6 +100,11 @@ class FaultyFiles final : public rocksdb::FileSystemWrapper {
         : FileSystemWrapper(rocksdb::FileSystem::Default()), disk_(std::move(disk)) {}
     const char* Name() const override { return uri; }
 
+    rocksdb::IOStatus GetFreeSpace(const std::string&, const rocksdb::IOOptions&, std::uint64_t* bytes,
+                                   rocksdb::IODebugContext*) override {
+        *bytes = disk_->free;
+        return rocksdb::IOStatus::OK();
+    }
     rocksdb::IOStatus NewWritableFile(const std::string& name, const rocksdb::FileOptions& options,
                                       std::unique_ptr<rocksdb::FSWritableFile>* result,
                                       rocksdb::IODebugContext* debug) override {

@@ -14,19 +14,23 @@ namespace angarium::queue {
 namespace {
 
 using namespace steps;
+using namespace std::chrono_literals;
 
 class StoreFaults : public ::testing::Test {
   protected:
     void SetUp() override {
         disk_->full = disk_->broken = false;
+        disk_->free = 1ull << 40;
         store_ = open(place_.path("store"), FaultyFiles::uri);
         ASSERT_TRUE(store_);
         ASSERT_TRUE(store_->set_meta(two_shards()));
     }
     void TearDown() override { store_.reset(); }
 
-    std::unique_ptr<Store> open(const std::string& path, std::string file_system) {
+    std::unique_ptr<Store> open(const std::string& path, std::string file_system,
+                                std::chrono::milliseconds reclaim_every = 30s) {
         StoreOptions options;
+        options.reclaim_every = reclaim_every;
         options.path = path;
         options.memory = 32 << 20;
         options.file_system = std::move(file_system);
@@ -122,6 +126,35 @@ TEST_F(StoreFaults, AFullDiskIsWaitedFor) {
     ASSERT_TRUE(store_);
     EXPECT_EQ(store_->meta().tails[0], 60u);
     expect_prefix(*store_);
+}
+
+TEST_F(StoreFaults, NothingIsCollectedThatTheDiskHasNoSpaceFor) {
+    constexpr unsigned messages = 4096, gone = 3072;
+    store_ = nullptr;
+    disk_->free = 1 << 20;  // what is left are 2 MiB
+    store_ = open(place_.path("store"), FaultyFiles::uri, 1ms);
+    const auto each = [&](unsigned many, auto add) {
+        for (unsigned i = 0; i < many; i += 64) {
+            StoreBatch batch;
+            for (unsigned k = i; k < i + 64; ++k) add(batch, samples::id(k));
+            ASSERT_TRUE(store_->apply(batch));
+        }
+        ASSERT_TRUE(store_->flush());
+    };
+    each(messages, [](StoreBatch& batch, const MessageId& id) {
+        batch.survivors.push_back(samples::survivor(id, {"x@a.com"}, std::string(2048, 'x')));
+    });
+    const auto all = place_.bytes(".blob");
+    each(gone, [](StoreBatch& batch, const MessageId& id) {
+        batch.effects.push_back(samples::outcome(samples::facts(id, {"x@a.com"}), {}, Verdict::delivered));
+    });
+    std::this_thread::sleep_for(300ms);  // many looks; a slow machine's fewer pass as well
+    EXPECT_EQ(place_.bytes(".blob"), all);
+    disk_->free = 100 << 20;
+    const auto deadline = std::chrono::steady_clock::now() + 60s;
+    while (place_.bytes(".blob") > all / 2 && std::chrono::steady_clock::now() < deadline)
+        std::this_thread::sleep_for(10ms);
+    EXPECT_LT(place_.bytes(".blob"), all / 2);
 }
 
 TEST_F(StoreFaults, GivingUpEndsTheWait) {
