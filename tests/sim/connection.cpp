@@ -49,11 +49,13 @@ void SimConnection::pump(unsigned end) {
     auto& me = ends_[end];
     const unsigned other = 1 - end;
     while (!me.to_send.empty() && me.in_flight < me.window) {
-        auto count = std::min(me.to_send.size(), me.window - me.in_flight);
-        if (count < std::min(me.to_send.size(), me.window / 4)) break;  // no crumbs
+        const auto left = me.to_send.size() - me.sent;
+        auto count = std::min(left, me.window - me.in_flight);
+        if (count < std::min(left, me.window / 4)) break;  // no crumbs
         if (count > 1 && world_.chance(count < 2000 ? 0.3 : 0.05)) count = 1 + world_.below(count);
-        auto piece = me.to_send.substr(0, count);
-        me.to_send.erase(0, count);
+        auto piece = me.to_send.substr(me.sent, count);
+        me.sent += count;
+        if (me.sent == me.to_send.size()) me.drop_output();
         me.in_flight += count;
         me.sent_bytes += count;
         if (broken_ || ends_[other].gone) continue;  // into the void
@@ -82,7 +84,7 @@ void SimConnection::send_end(unsigned end) {
 
 void SimConnection::reset(unsigned from) {
     if (std::exchange(broken_, true)) return;
-    ends_[from].to_send.clear();
+    ends_[from].drop_output();
     world_.at(arrival(from, false),
               [self = shared_from_this(), other = 1 - from] { self->end_input(other, IoError::reset); });
 }
@@ -195,7 +197,7 @@ void SimStream::abort(IoError why) {
     read_timer_.disarm();
     write_timer_.disarm();
     auto& me = mine();
-    if (writer_ != nullptr) me.to_send.clear();
+    if (writer_ != nullptr) me.drop_output();
     me.finished = true;
     if (why == IoError::reset)
         connection_->reset(end_);
@@ -240,7 +242,7 @@ bool SimStream::peer_listens() const {
 void SimStream::when_heard(std::function<void()> heard) {
     auto& me = mine();
     auto& other = connection_->ends_[1 - end_];
-    const auto total = me.sent_bytes + me.to_send.size();
+    const auto total = me.sent_bytes + me.to_send.size() - me.sent;
     if (!peer_listens() || me.stream != this) return;
     if (other.arrived_bytes >= total) return heard();
     other.marks.emplace_back(total, std::move(heard));

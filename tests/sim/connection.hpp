@@ -39,7 +39,8 @@ class SimConnection : public std::enable_shared_from_this<SimConnection> {
         std::string handed_out;
         std::optional<IoError> input_end;
         // What goes out.
-        std::string to_send;        // of the write under way
+        std::string to_send;        // of the write under way; empty when all is sent
+        std::size_t sent = 0;       // of to_send
         std::size_t in_flight = 0;  // sent and not yet read by the other end
         std::size_t window = 0;
         MonoTime last_arrival{};
@@ -49,6 +50,11 @@ class SimConnection : public std::enable_shared_from_this<SimConnection> {
         bool finished = false;  // no more will be written
         bool told_end = false;  // and the other end has been, or is being, told
         bool gone = false;      // the process has died
+
+        void drop_output() {
+            to_send.clear();
+            sent = 0;
+        }
     };
     void pump(unsigned end);
     void send_end(unsigned end);
