@@ -221,7 +221,7 @@ Task<bool> MailServer::content(Session& session, bool chunk, std::size_t size, b
         const auto line = co_await session.lines.line(shard_.now() + patience);
         if (!line) co_return false;
         if (*line == ".") co_return true;
-        if (line->find_first_of("\r\n") != std::string::npos)
+        if (line->find('\r') != std::string::npos || line->find('\n') != std::string::npos)
             judge_.fault("damaged: a bare CR or LF from the relay");
         session.content += line->starts_with('.') ? line->substr(1) : *line;
         session.content += "\r\n";
