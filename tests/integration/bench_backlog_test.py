@@ -6,6 +6,8 @@ import subprocess
 import pytest
 from support import place
 
+pytestmark = pytest.mark.once
+
 MESSAGES, DOMAINS = 4000, 200
 
 

@@ -10,6 +10,8 @@ from support import place
 from support.bench import bench
 from support.place import wait_until
 
+pytestmark = pytest.mark.once
+
 COUNT = 1500
 
 

@@ -13,6 +13,8 @@ from support.bench import BenchSink, bench
 from support.clients import smtp_source
 from support.place import wait_until
 
+pytestmark = pytest.mark.once
+
 MANY = 1500
 
 

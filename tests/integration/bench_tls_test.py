@@ -13,6 +13,8 @@ from support.bench import BenchSink, bench
 from support.clients import RawClient, swaks
 from support.sink import AioSink
 
+pytestmark = pytest.mark.once
+
 MODES = ["starttls", "implicit"]
 MESSAGE = "Subject: x\r\n\r\nhello\r\n.\r\n"
 

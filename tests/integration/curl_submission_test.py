@@ -7,6 +7,8 @@ from support import place
 from support.mail import digest, message
 from support.submission import MODES, PASSWORD, Submission, USER, WRONG
 
+pytestmark = pytest.mark.once
+
 LOGIN_DENIED = 67
 
 

@@ -6,8 +6,11 @@ import signal
 import smtplib
 import subprocess
 
+import pytest
 from support import place
 from support.place import wait_until
+
+pytestmark = pytest.mark.once
 
 DEMO = [place.ROOT / "bench/demo"]
 

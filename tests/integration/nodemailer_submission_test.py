@@ -14,7 +14,7 @@ FOLDER = Path(os.environ.get("ANGARIUM_PEERS", place.ROOT / "build/peers")) / "n
 MISSING = ("node is not installed" if not shutil.which("node") else
            None if (FOLDER / "node_modules/nodemailer").exists() else
            f"nodemailer is not there: {place.tail(FOLDER / '.missing', 1)}")
-pytestmark = pytest.mark.skipif(MISSING is not None, reason=str(MISSING))
+pytestmark = [pytest.mark.once, pytest.mark.skipif(MISSING is not None, reason=str(MISSING))]
 
 # What is to be done comes on standard input; the outcome goes to standard output.
 SCRIPT = """

@@ -6,6 +6,8 @@ import pytest
 from support import place
 from support.submission import MODES, PASSWORD, Submission, USER, WRONG
 
+pytestmark = pytest.mark.once
+
 TLS = {"starttls": "--tls", "implicit": "--tls-on-connect"}
 
 
