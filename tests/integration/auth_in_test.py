@@ -117,7 +117,7 @@ def test_a_ghosts_salt_looks_like_any_other(bare, users):
 @pytest.mark.parametrize("secure", [True, False])
 def test_smtplib(relay, bare, sink, authority, mechanism, secure):
     server = relay if secure else bare
-    with smtplib.SMTP(*server.smtp, timeout=20) as client:
+    with smtplib.SMTP(*server.smtp, timeout=20 * place.SLOWDOWN) as client:
         if secure:
             client._host = "relay.test"  # asked for by SNI, and compared
             client.starttls(context=authority.client())
@@ -130,11 +130,11 @@ def test_smtplib(relay, bare, sink, authority, mechanism, secure):
 
 
 def test_smtplib_chooses_by_itself(bare, sink):
-    with smtplib.SMTP(*bare.smtp, timeout=20) as client:
+    with smtplib.SMTP(*bare.smtp, timeout=20 * place.SLOWDOWN) as client:
         client.login("jack", "pail of water")
         client.sendmail("jack@town.test", ["a@far.test"], message(1))
     sink.wait_messages(1)
-    with smtplib.SMTP(*bare.smtp, timeout=20) as client, pytest.raises(smtplib.SMTPAuthenticationError) as error:
+    with smtplib.SMTP(*bare.smtp, timeout=20 * place.SLOWDOWN) as client, pytest.raises(smtplib.SMTPAuthenticationError) as error:
         client.login("jack", "wine")
     assert error.value.smtp_code == 535
 

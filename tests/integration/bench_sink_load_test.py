@@ -56,7 +56,7 @@ def like_a_login_shell():
 def test_a_thousand_connections(start, descriptors):
     sink = start(BenchSink, "--http", "127.0.0.1:0", preexec_fn=like_a_login_shell)
     with contextlib.ExitStack() as stack:
-        clients = [stack.enter_context(socket.create_connection(address(sink), timeout=30)) for _ in range(MANY)]
+        clients = [stack.enter_context(socket.create_connection(address(sink), timeout=30 * place.SLOWDOWN)) for _ in range(MANY)]
         for client in clients:
             assert client.recv(100).startswith(b"220 ")
         assert sink.metrics().total("angarium_sink_connections_open") == MANY

@@ -30,7 +30,7 @@ def test_demo_takes_mail_until_interrupted(folder):
         try:
             wait_until(lambda: "Ctrl-C ends it" in out.read_text() or demo.poll() is not None, 60, "the demonstration")
             port = int(re.search(r"--server 127\.0\.0\.1:(\d+)", out.read_text())[1])
-            with smtplib.SMTP("127.0.0.1", port, timeout=30) as client:
+            with smtplib.SMTP("127.0.0.1", port, timeout=30 * place.SLOWDOWN) as client:
                 client.sendmail("me@example.net", ["you@d001.example.test"], b"Subject: mine\r\n\r\n\r\n")
             logs = re.search(r"tail -n 2 (\S+)/\*\.jsonl", out.read_text())[1]
             wait_until(lambda: any('"delivery"' in line and "you@d001" in line for log in os.scandir(logs) for line in open(log)), 30, "my own message")

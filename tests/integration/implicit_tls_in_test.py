@@ -15,7 +15,7 @@ from support.place import wait_until
 
 @pytest.fixture
 def relay(relay_to, sink, authority):
-    return relay_to(sink.address, **tls_listener(authority.issue("relay.test"), "implicit"), limits={"command_timeout": "2s"})
+    return relay_to(sink.address, **tls_listener(authority.issue("relay.test"), "implicit"))
 
 
 def connect(relay, context) -> RawClient:
@@ -66,7 +66,8 @@ def test_plain_text_is_no_handshake(relay):
     assert relay.wait_log(lambda e: e["type"] == "rejection")["response"]["text"] == "TLS handshake: what came is not TLS"
 
 
-def test_a_silent_client_is_closed(relay):
+def test_a_silent_client_is_closed(relay_to, sink, authority):
+    relay = relay_to(sink.address, **tls_listener(authority.issue("relay.test"), "implicit"), limits={"command_timeout": "2s"})
     with RawClient(relay.smtp, banner=None) as client:
         assert client.closed()
     wait_until(lambda: relay.metrics().total("angarium_inbound_sessions_open") == 0, 10, "the end of the session")

@@ -118,7 +118,7 @@ def test_malformed_bdat_closes(relay_to, sink):
 
 
 def test_idle_sessions_are_ended(relay_to, sink):
-    relay = relay_to(sink.address, limits={"command_timeout": "1s"})
+    relay = relay_to(sink.address, limits={"command_timeout": "3s"})
     with RawClient(relay.smtp) as client:
         client.command("EHLO client.test")
         client.expect(421, "4.4.2")

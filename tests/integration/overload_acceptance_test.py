@@ -12,13 +12,14 @@ from support.sink import Sink
 
 COUNT = 2_000 if place.SANITIZED else 6_000
 SIZE = 8 * 1024
-SLOW = 50  # messages that the server takes its time for
 BUDGET = 128 << 20
 
 
 @pytest.mark.deadline(180)
-def test_acceptance_outruns_delivery(start):
-    sink = start(Sink, rules=[{"stage": "mail", "delay": 0.5, "times": SLOW}])
+def test_acceptance_outruns_delivery(start, folder):
+    slow = folder / "slow"  # while it is there the server takes its time
+    slow.touch()
+    sink = start(Sink, rules=[{"stage": "mail", "delay": 0.5, "while": str(slow)}])
     relay = start(Relay, {"runtime": {"shards": 2}, "limits": {"memory": f"{BUDGET >> 20}MiB", "message_size": "8MiB"}, "queue": {"journal": "32MiB", "segment": "4MiB"},
                           "delivery": {"connections_per_site": 5},
                           "route": [{"domains": ["*"], "to": [sink.address]}]})
@@ -27,6 +28,7 @@ def test_acceptance_outruns_delivery(start):
     accepted = time.monotonic() - began
     left = len(sink.messages())
     assert left < COUNT / 2, "delivery was slower"
+    slow.unlink()
     sink.wait_messages(COUNT, 120)
     relay.wait_idle(60)
     metrics = relay.metrics()

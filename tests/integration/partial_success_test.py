@@ -21,9 +21,13 @@ def test_each_recipient_has_its_own_end(start, relay_to):
     assert ["later@destination.test"] in to
     assert ["a@source.test"] in to
     relay.wait_delivered(4)
-    ends = sorted((e["type"], e["recipient"]) for e in relay.log()
-                  if e["type"] in ("delivery", "failure", "transient_failure") and e["recipient"] != "a@source.test")
-    assert ends == [("delivery", "later@destination.test"), ("delivery", "one@destination.test"),
-                    ("delivery", "two@destination.test"), ("failure", "never@destination.test"),
-                    ("transient_failure", "later@destination.test")]
+
+    def ends() -> list[tuple[str, str]]:
+        return sorted((e["type"], e["recipient"]) for e in relay.log()
+                      if e["type"] in ("delivery", "failure", "transient_failure") and e["recipient"] != "a@source.test")
+
+    wait_until(lambda: len(ends()) >= 5, what="the log to catch up")
+    assert ends() == [("delivery", "later@destination.test"), ("delivery", "one@destination.test"),
+                      ("delivery", "two@destination.test"), ("failure", "never@destination.test"),
+                      ("transient_failure", "later@destination.test")]
     relay.stop()

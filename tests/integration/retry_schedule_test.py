@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+import pytest
 from support import place
 from support.clients import RawClient
 from support.sink import Sink
@@ -22,10 +23,12 @@ def test_intervals_grow_to_the_cap(start, relay_to):
     assert [e["attempt"] for e in attempts] == [1, 2, 3, 4, 5]
     assert all(e["code"] == 451 and e["status"] == "4.7.1" for e in attempts[:4]), attempts
     times = [timestamp(e) for e in attempts]
+    planned = [timestamp(e, "next_attempt") - timestamp(e) for e in attempts[:4]]
+    assert planned == pytest.approx([1, 2, 3, 3], abs=0.1)
     gaps = [later - earlier for earlier, later in zip(times, times[1:])]
     print("gaps between attempts:", [f"{gap:.2f}" for gap in gaps])
-    for gap, wanted in zip(gaps, [1, 2, 3, 3]):
-        assert wanted - 0.1 <= gap <= wanted + 0.7 * place.SLOWDOWN, gaps
+    for gap, wanted in zip(gaps, planned):
+        assert wanted - 0.1 <= gap <= wanted + 3 * place.SLOWDOWN, gaps  # a busy machine is late
     relay.stop()
 
 
@@ -44,6 +47,6 @@ def test_expiry_bounces(start, relay_to):
     relay.stop()
 
 
-def timestamp(event: dict) -> float:
+def timestamp(event: dict, field: str = "time") -> float:
     """Seconds from the log's ISO 8601 time."""
-    return datetime.fromisoformat(event["time"]).timestamp()
+    return datetime.fromisoformat(event[field]).timestamp()

@@ -4,12 +4,13 @@ import smtplib
 from email.message import EmailMessage
 
 import pytest
+from support import place
 from support.mail import digest, message
 
 
 def test_messages_of_one_session_arrive(relay_to, sink):
     relay = relay_to(sink.address)
-    with smtplib.SMTP(*relay.smtp, timeout=30) as client:
+    with smtplib.SMTP(*relay.smtp, timeout=30 * place.SLOWDOWN) as client:
         assert client.ehlo()[0] == 250
         for extension in ("pipelining", "size", "8bitmime", "chunking", "smtputf8", "enhancedstatuscodes", "dsn"):
             assert client.has_extn(extension), extension
@@ -29,7 +30,7 @@ def test_utf8_addresses_arrive(relay_to, sink):
     letter = EmailMessage()
     letter["From"], letter["To"], letter["Subject"] = "jäck@source.test", "jill@hügel.test", "Grüße"
     letter.set_content("Wasser")
-    with smtplib.SMTP(*relay.smtp, timeout=30) as client:
+    with smtplib.SMTP(*relay.smtp, timeout=30 * place.SLOWDOWN) as client:
         client.send_message(letter)
     (stored,) = sink.wait_messages(1)
     assert "SMTPUTF8" in stored["parameters"]
@@ -38,7 +39,7 @@ def test_utf8_addresses_arrive(relay_to, sink):
 
 def test_what_is_too_large_is_refused_before_it_is_sent(relay_to, sink):
     relay = relay_to(sink.address, limits={"message_size": "64KiB"})
-    with smtplib.SMTP(*relay.smtp, timeout=30) as client:
+    with smtplib.SMTP(*relay.smtp, timeout=30 * place.SLOWDOWN) as client:
         client.ehlo()
         assert client.esmtp_features["size"] == "65536"
         with pytest.raises(smtplib.SMTPSenderRefused) as refusal:

@@ -5,6 +5,7 @@ import smtplib
 import ssl
 
 import pytest
+from support import place
 from support.mail import digest, message
 from support.submission import MODES, PASSWORD, Submission, USER, WRONG
 
@@ -13,10 +14,10 @@ from support.submission import MODES, PASSWORD, Submission, USER, WRONG
 def connected(relay):
     context = ssl.create_default_context(cafile=str(relay.authority.certificate))
     if relay.mode == "implicit":
-        with smtplib.SMTP_SSL("localhost", relay.smtp[1], timeout=30, context=context) as client:
+        with smtplib.SMTP_SSL("localhost", relay.smtp[1], timeout=30 * place.SLOWDOWN, context=context) as client:
             yield client
     else:
-        with smtplib.SMTP("localhost", relay.smtp[1], timeout=30) as client:
+        with smtplib.SMTP("localhost", relay.smtp[1], timeout=30 * place.SLOWDOWN) as client:
             client.ehlo()
             assert not client.has_extn("auth"), "AUTH is offered without TLS"
             assert client.starttls(context=context)[0] == 220

@@ -11,12 +11,14 @@ It prints `listening ADDRESS` a listener and `ready`, and appends one JSON line 
 carries "received" and "body" (Latin-1, so every byte survives).
 
 Rules, first match wins: {"stage": "mail", "match": "regular expression", "reply": "450 4.2.0 later", "times": 3, "share": 0.25,
-"close": true, "delay": 0.5}; stages: banner, ehlo, helo, mail, rcpt, data, dot, bdat, rset, noop, quit. "match" looks at the command line (dot, bdat: at
-the first recipient); with "share" only so many of those that match are meant, at random. A rule without "reply" only delays or closes.
+"close": true, "delay": 0.5, "while": "FILE"}; stages: banner, ehlo, helo, mail, rcpt, data, dot, bdat, rset, noop, quit. "match" looks at
+the command line (dot, bdat: at the first recipient); with "share" only so many of those that match are meant, at random; with "while"
+only what comes while that file exists. A rule without "reply" only delays or closes.
 """
 
 import asyncio
 import json
+import os
 import random
 import re
 import sys
@@ -37,6 +39,8 @@ class Rules:
         if stage not in self.stages:
             return None
         for rule, pattern in self.rules:
+            if "while" in rule and not os.path.exists(rule["while"]):
+                continue
             if rule["stage"] == stage and pattern.search(text) and rule.get("times", 1) > 0 and self.dice.random() < rule.get("share", 1):
                 if "times" in rule:
                     rule["times"] -= 1
