@@ -1,7 +1,7 @@
 """A backlog for a dead destination: it moves into the store, memory stays within its budget, a restart is quick for others,
 and when the destination comes back everything arrives, once.
 
-ANGARIUM_BACKLOG sets the number of messages (default 300,000; with a sanitizer 20,000).
+ANGARIUM_BACKLOG sets the number of messages (default 100,000; with a sanitizer 20,000).
 """
 
 import os
@@ -15,7 +15,7 @@ from support.place import hold_port, wait_until
 from support.relay import Relay
 from support.sink import Sink
 
-COUNT = int(os.environ.get("ANGARIUM_BACKLOG", 20_000 if place.SANITIZED else 300_000))
+COUNT = int(os.environ.get("ANGARIUM_BACKLOG", 20_000 if place.SANITIZED else 100_000))
 MIB = 1024 * 1024
 BUDGET = 512 * MIB
 
@@ -42,7 +42,7 @@ def test_backlog_of_a_dead_destination(start):
     print(f"{COUNT} accepted in {accepted:.1f} s ({COUNT / accepted:.0f}/s), {retired:.0f} retired into the store, "
           f"peak resident {peak / MIB:.0f} MiB of {BUDGET / MIB:.0f}")
     wait_until(lambda: relay.metrics().total("angarium_messages_queued") == COUNT, what="the backlog's size in the metrics")
-    if COUNT * 2048 > 256 * MIB:
+    if COUNT * 2048 > 160 * MIB:  # more than the journal keeps
         assert retired > 0
     if not place.SANITIZED:  # a sanitizer's shadow memory is not in the budget
         assert peak <= BUDGET
