@@ -10,6 +10,8 @@ from support.names import BrokenNames, Nsd
 from support.relay import Relay
 from support.signatures import Key
 
+pytestmark = pytest.mark.once
+
 
 def keygen(*arguments) -> subprocess.CompletedProcess:
     return subprocess.run([place.PROGRAM, "dkim", "keygen", *arguments], capture_output=True, text=True, timeout=60 * place.SLOWDOWN)

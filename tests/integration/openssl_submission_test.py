@@ -8,6 +8,8 @@ import pytest
 from support import place
 from support.submission import MODES, PASSWORD, Submission, USER, WRONG
 
+pytestmark = pytest.mark.once
+
 
 def command(relay, *options: str) -> list[str]:
     how = ["-starttls", "smtp", "-name", "client.test"] if relay.mode == "starttls" else []
