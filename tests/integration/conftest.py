@@ -5,6 +5,7 @@ import shlex
 import shutil
 import signal
 import sys
+import zlib
 
 import pytest
 from support import loopback, place
@@ -56,6 +57,8 @@ def deadline(request):
 def folder(request):
     """This test's own folder, on the disk of the checkout (so that journals see a real file system)."""
     name = re.sub(r"[^A-Za-z0-9]+", "_", request.node.nodeid.replace(".py", "")).strip("_")  # unbound globs its file's name
+    if re.search(r"[^A-Za-z0-9_.:/\[\]-]", request.node.nodeid):  # "[*]" and "[* ]" run side by side
+        name += f"_{zlib.crc32(request.node.nodeid.encode()) & 0xffff:04x}"
     path = place.RUNS / f"{place.PROGRAM.parent.name}-{name}"
     shutil.rmtree(path, ignore_errors=True)
     path.mkdir(parents=True)
