@@ -64,6 +64,13 @@ runtime::Task<Resolver::Route> Resolver::exchangers(std::string domain) {
     co_return result;
 }
 
+const Exchangers* Resolver::known(std::string_view domain) {
+    const auto* known = routes_.find(domain);
+    if (known == nullptr || !known->route || shard_.now() >= known->expires) return nullptr;
+    metrics_.add(metrics::Count::dns_hits_mx);
+    return &*known->route;
+}
+
 runtime::Task<Resolver::Route> Resolver::resolve(std::string_view domain, Basis& basis) {
     auto asking = cache_.get(domain, RecordType::mx);
     const KeptAnswer mx = co_await asking;

@@ -33,6 +33,10 @@ class Resolver {
     // "[IPv6:2001:db8::1]". Equal preferences come in a new random order each time.
     runtime::Task<Route> exchangers(std::string domain);
 
+    // The exchangers of a domain whose route is at hand, in the order of their names' last shuffle; nullptr where something
+    // would have to be asked, or where the route is trouble. Points into the table: not for longer than this turn.
+    const Exchangers* known(std::string_view domain);
+
     // The addresses of a host that the operator named (a smarthost); an address as text stands for itself. Neither the
     // loop guard nor the prohibited networks apply.
     runtime::Task<Addresses> addresses(std::string host);

@@ -61,6 +61,8 @@ class Dispatcher final : public queue::Carrier {
     };
     using Location = std::expected<Located, Judgement>;
 
+    Site* beaten_way(std::string_view domain);
+    void lead(DestinationState& destination, Site& site);
     runtime::Task<void> resolve(std::shared_ptr<DestinationState> destination);
     runtime::Task<Location> locate(std::string domain);
     runtime::Task<Location> locate_route(const Route& route);
@@ -78,6 +80,7 @@ class Dispatcher final : public queue::Carrier {
     Chain<DestinationState> destinations_;
     Context context_;
     FlatNameMap<std::unique_ptr<Site>> sites_;
+    std::string name_;  // of a site that is looked up, so that its memory is taken once
     runtime::Timer sweep_timer_;
     runtime::Timer drain_timer_;
 };

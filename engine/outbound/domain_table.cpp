@@ -17,6 +17,7 @@ void DomainTable::add(const std::vector<std::string>& patterns) {
 }
 
 std::optional<std::size_t> DomainTable::find(std::string_view domain) const {
+    if (lists_ == 0) return std::nullopt;
     std::size_t best = lists_;
     const auto consider = [&best](const auto& map, std::string_view key) {
         const auto found = map.find(key);

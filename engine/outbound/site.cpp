@@ -35,6 +35,11 @@ Site::~Site() {
 
 // --- addresses ---
 
+void Site::set_addresses(std::vector<SiteAddress> addresses) {
+    addresses_ = std::move(addresses);
+    addressed_at_ = context_.shard.now();
+}
+
 std::vector<SiteAddress> Site::candidates(const std::vector<Endpoint>& tried, bool only_living) const {
     const MonoTime now = context_.shard.now();
     struct Ranked {

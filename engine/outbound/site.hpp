@@ -53,7 +53,9 @@ class Site final : public SlotHolder {
 
     const std::string& name() const { return name_; }
     ProtectionId protection() const { return protection_; }
-    void set_addresses(std::vector<SiteAddress> addresses) { addresses_ = std::move(addresses); }
+    void set_addresses(std::vector<SiteAddress> addresses);
+    // When it was told of its addresses; zero: not yet.
+    MonoTime addressed_at() const { return addressed_at_; }
     // The addresses to try next: living ones first, then by preference, in random order among equals; without those
     // that were tried already.
     std::vector<SiteAddress> candidates(const std::vector<Endpoint>& tried, bool only_living) const;
@@ -118,6 +120,7 @@ class Site final : public SlotHolder {
     const std::string name_;
     const ProtectionId protection_;
     std::vector<SiteAddress> addresses_;
+    MonoTime addressed_at_{};
 
     Chain<DestinationState> turn_;
     std::size_t destinations_ = 0;

@@ -30,6 +30,31 @@ TEST_F(Dispatch, DeliversByMxAndReusesTheConnection) {
     EXPECT_EQ(outlet.reached_times["hill.com"], 20u);
 }
 
+// A destination without mail is forgotten; with many domains most come anew for each message.
+TEST_F(Dispatch, ADestinationThatComesAgainIsLedAtOnceWhileItsSiteIsUpToDate) {
+    const auto led = [this] {
+        const auto* state = static_cast<DestinationState*>(outlet.at("hill.com").carrier_state);
+        return state != nullptr && state->site != nullptr;
+    };
+    start();
+    mx1();
+    submit("jill@hill.com");
+    EXPECT_FALSE(led()) << "its exchangers are to be looked up";
+    network.settle();
+    outlet.forget("hill.com");
+    submit("jill@hill.com");
+    EXPECT_TRUE(led());
+    network.settle();
+    outlet.forget("hill.com");
+    network.pass(6s);
+    submit("jill@hill.com");
+    EXPECT_FALSE(led()) << "the site's addresses may have changed";
+    network.settle();
+    EXPECT_EQ(outlet.delivered(), 3u);
+    EXPECT_EQ(mx1().connections, 1u);
+    EXPECT_EQ(names.asked, 5u) << "the answers still hold";
+}
+
 TEST_F(Dispatch, AnIdleConnectionClosesAfterItsTime) {
     start();
     submit("jill@hill.com");
