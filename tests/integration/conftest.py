@@ -19,6 +19,22 @@ from support.slow_clients import SlowClients
 sys.dont_write_bytecode = True
 
 
+def pytest_addoption(parser):
+    parser.addoption("--few", action="store_true", help="of a scenario with many variants the first and the last")
+
+
+@pytest.hookimpl(trylast=True)  # what -m and -k leave
+def pytest_collection_modifyitems(config, items):
+    if not config.getoption("few"):
+        return
+    variants = {}
+    for item in items:
+        variants.setdefault((item.location[0], item.originalname), []).append(item)
+    dropped = {item for several in variants.values() for item in several[1:-1]}
+    config.hook.pytest_deselected(items=[item for item in items if item in dropped])
+    items[:] = [item for item in items if item not in dropped]
+
+
 def pytest_configure(config):
     if hasattr(config, "workerinput"):  # one of several workers
         loopback.enter()
