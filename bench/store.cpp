@@ -135,7 +135,8 @@ class StoreRun {
     // Journal segments and a file of the same size for raw writes, all written once.
     Result<void> prepare(runtime::FileSystem& files) {
         for (const char* name : {"0000.seg", "0001.seg", "raw"})
-            if (auto made = files.create_filled(directory_ + "/" + name, segment_bytes); !made) return made;
+            if (auto made = files.create_filled(directory_ + "/" + name, segment_bytes, nullptr); !made)
+                return made;
         auto file = files.open(directory_ + "/raw", runtime::Access::direct);
         if (!file) return std::unexpected(file.error());
         raw_ = std::move(*file);

@@ -22,7 +22,8 @@ class Journal::Making final : public runtime::Job {
         : name(std::move(name_)), journal_(journal), again_(again) {}
     void work() override {
         if (again_) (void)journal_.files_.remove(journal_.path(name));
-        made_ = journal_.files_.create_filled(journal_.path(name), journal_.options_.segment_bytes);
+        made_ = journal_.files_.create_filled(journal_.path(name), journal_.options_.segment_bytes,
+                                              &journal_.hurry_);
     }
     void done() override { journal_.adopt(std::move(made_)); }
     const std::string name;
@@ -86,7 +87,7 @@ Result<void> Journal::start(const JournalEnd& end) {
     made_ = static_cast<unsigned>(live_.size() + free_.size());
     if (live_.empty() && free_.empty()) {  // a new journal: its first segment now, the next one by a worker
         const auto name = fmt::format("{:04}.seg", made_++);
-        if (auto made = files_.create_filled(path(name), options_.segment_bytes); !made) return made;
+        if (auto made = files_.create_filled(path(name), options_.segment_bytes, nullptr); !made) return made;
         auto file = files_.open(path(name), runtime::Access::direct);
         if (!file) return std::unexpected(file.error());
         free_.push_back(Segment{name, std::move(*file)});
@@ -144,6 +145,7 @@ runtime::Task<void> Journal::run() {
         sheet_.observe(Spread::group_records, std::uint64_t{group.records()});
         sheet_.observe(Spread::sync_time, shard.now() - started);
         next_ += bytes;
+        if (making_ && needs_it_soon()) hurry_ = true;
         ++number_;
         previous_ = group.checksum();
         while (record != nullptr) std::exchange(record, record->next_)->durable();
@@ -178,6 +180,7 @@ bool Journal::make_room() {
     if (begun && next_ % options_.segment_bytes + need <= options_.segment_bytes) return true;
     if (free_.empty()) {
         make_segment();
+        hurry_ = true;
         return false;
     }
     if (next_ % options_.segment_bytes != 0) next_ += options_.segment_bytes - next_ % options_.segment_bytes;
@@ -192,8 +195,19 @@ bool Journal::make_room() {
 void Journal::make_segment() {
     if (making_ || made_ >= options_.segments || failed_ || closing_) return;
     making_ = true;
+    hurry_ = false;
+    making_from_ = next_;
+    making_since_ = runtime::Shard::current().now();
     maker_ = std::make_unique<Making>(*this, unused_name(), cannot_grow_);
     makers_.submit(*maker_);
+}
+
+// The segment in use is nearly full, or fills faster than the next one is made at leisure.
+bool Journal::needs_it_soon() const {
+    constexpr std::uint64_t leisure = 42 << 20, few = 4 << 20;  // bytes a second; bytes that say nothing yet
+    if (next_ % options_.segment_bytes > options_.segment_bytes / 4 * 3) return true;
+    const std::chrono::duration<double> passed = runtime::Shard::current().now() - making_since_;
+    return next_ - making_from_ > few + static_cast<std::uint64_t>(leisure * passed.count());
 }
 
 // Files may be missing in the row of names, after a start that was interrupted.
@@ -320,6 +334,7 @@ void Journal::unpin(Lsn lsn) {
 
 runtime::Task<void> Journal::close() {
     closing_ = true;
+    hurry_ = true;
     work_.signal();
     room_.signal();
     co_await gate_.closed();

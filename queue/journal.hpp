@@ -8,6 +8,7 @@
 // one hears failed(). Owning thread: the shard's.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -127,6 +128,7 @@ class Journal {
     void fail(IoError error);
     void recycle();
     void make_segment();  // on a worker, so that one is ready when it is needed
+    bool needs_it_soon() const;
     void adopt(Result<void> made);
     runtime::Task<void> grow_later();
     // As many as there may be; while no more can be made, as there are.
@@ -150,6 +152,9 @@ class Journal {
     std::vector<Segment> free_;
     unsigned made_ = 0;  // files that exist
     bool making_ = false, cannot_grow_ = false;
+    Lsn making_from_ = 0;  // where the journal stood when it began
+    MonoTime making_since_{};
+    std::atomic<bool> hurry_ = false;  // the segment that is being made is waited for, or will soon be
     std::unique_ptr<Making> maker_;
     Lsn next_ = 0;
     std::uint64_t number_ = 1, previous_ = 0;

@@ -53,8 +53,9 @@ class FailingFiles final : public FileSystem {
         if (::access(failing_.c_str(), F_OK) == 0) return failure("cannot sync " + path + ": a test says so");
         return below_.sync_blocking(path);
     }
-    Result<void> create_filled(const std::string& path, std::uint64_t size) override {
-        return below_.create_filled(path, size);
+    Result<void> create_filled(const std::string& path, std::uint64_t size,
+                               const std::atomic<bool>* hurry) override {
+        return below_.create_filled(path, size, hurry);
     }
     Result<void> create_directories(const std::string& path) override {
         return below_.create_directories(path);

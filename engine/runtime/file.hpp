@@ -2,6 +2,7 @@
 // shard's ring and block nobody; opening, making and listing block and belong to start-up or to a worker.
 #pragma once
 
+#include <atomic>
 #include <coroutine>
 #include <cstddef>
 #include <memory>
@@ -84,8 +85,10 @@ class FileSystem {
     virtual ~FileSystem() = default;
     // The file belongs to the calling shard. Blocks.
     virtual Result<std::unique_ptr<File>> open(const std::string& path, Access access) = 0;
-    // Makes a file of `size` zero bytes, all written and synced, its name synced in the directory. Blocks for long.
-    virtual Result<void> create_filled(const std::string& path, std::uint64_t size) = 0;
+    // Makes a file of `size` zero bytes, all written and synced, its name synced in the directory. Blocks for long; while
+    // there is no `hurry` even longer, so that those who write on the same disk meanwhile hardly notice. nullptr: at once.
+    virtual Result<void> create_filled(const std::string& path, std::uint64_t size,
+                                       const std::atomic<bool>* hurry) = 0;
     virtual Result<void> create_directories(const std::string& path) = 0;
     // Names (not paths) in the directory, sorted.
     virtual Result<std::vector<std::string>> list(const std::string& path) = 0;

@@ -7,9 +7,11 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <thread>
 #include <utility>
 
 #include <fmt/core.h>
@@ -21,6 +23,9 @@ namespace angarium::runtime {
 namespace {
 
 constexpr std::size_t fill_step = std::size_t{1} << 20;
+// Behind each step where there is no hurry: a disk that writes a few hundred MiB a second is left to others for most of the
+// time, and a segment of 64 MiB still takes only a second. Without, their syncs had to wait for all of it.
+constexpr auto fill_rest = std::chrono::milliseconds(15);
 
 // A descriptor that closes itself.
 class Descriptor {
@@ -77,7 +82,7 @@ Descriptor open_direct(const std::string& path, int flags, bool& direct) {
 }
 
 // False with errno.
-bool write_zeros(int descriptor, std::uint64_t size, bool direct) {
+bool write_zeros(int descriptor, std::uint64_t size, bool direct, const std::atomic<bool>* hurry) {
     const auto zeros = aligned_zeros(fill_step);
     for (std::uint64_t at = 0; at < size;) {
         const auto step = static_cast<std::size_t>(std::min<std::uint64_t>(fill_step, size - at));
@@ -89,6 +94,8 @@ bool write_zeros(int descriptor, std::uint64_t size, bool direct) {
         if (written < 0 && errno == EINTR) continue;
         if (written <= 0) return false;
         at += static_cast<std::uint64_t>(written);
+        if (hurry != nullptr && !hurry->load(std::memory_order_relaxed) && at < size)
+            std::this_thread::sleep_for(fill_rest);
     }
     return ::fsync(descriptor) == 0;
 }
@@ -107,7 +114,8 @@ Result<std::unique_ptr<File>> KernelFileSystem::open(const std::string& path, Ac
     return std::make_unique<RingFile>(file.release(), access, direct);
 }
 
-Result<void> KernelFileSystem::create_filled(const std::string& path, std::uint64_t size) {
+Result<void> KernelFileSystem::create_filled(const std::string& path, std::uint64_t size,
+                                             const std::atomic<bool>* hurry) {
     // Made under a name that list() does not show: a crash on the way leaves no half-filled file under the real one.
     const auto directory = directory_of(path);
     const auto partial = directory + "/." + std::filesystem::path(path).filename().string() + ".partial";
@@ -118,7 +126,7 @@ Result<void> KernelFileSystem::create_filled(const std::string& path, std::uint6
     bool direct = false;
     const auto file = open_direct(partial, O_RDWR | O_CREAT | O_TRUNC, direct);
     if (!file.valid()) return system_failure("create", partial);
-    if (!write_zeros(file.get(), size, direct)) {
+    if (!write_zeros(file.get(), size, direct, hurry)) {
         auto error = system_failure("fill", path);
         ::unlink(partial.c_str());
         return error;

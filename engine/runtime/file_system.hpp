@@ -9,7 +9,8 @@ namespace angarium::runtime {
 class KernelFileSystem final : public FileSystem {
   public:
     Result<std::unique_ptr<File>> open(const std::string& path, Access access) override;
-    Result<void> create_filled(const std::string& path, std::uint64_t size) override;
+    Result<void> create_filled(const std::string& path, std::uint64_t size,
+                               const std::atomic<bool>* hurry) override;
     Result<void> create_directories(const std::string& path) override;
     Result<std::vector<std::string>> list(const std::string& path) override;
     Result<void> remove(const std::string& path) override;

@@ -79,7 +79,7 @@ Result<std::unique_ptr<runtime::File>> SimFiles::open(const std::string& path, r
     return std::make_unique<SimFile>(*this, std::move(file));
 }
 
-Result<void> SimFiles::create_filled(const std::string& path, std::uint64_t size) {
+Result<void> SimFiles::create_filled(const std::string& path, std::uint64_t size, const std::atomic<bool>*) {
     // As the real one: under another name first, which list() does not show.
     const auto partial = parent(path) + "/." + path.substr(path.rfind('/') + 1) + ".partial";
     const auto file = disk_.create(partial);

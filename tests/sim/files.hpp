@@ -13,7 +13,8 @@ class SimFiles final : public runtime::FileSystem {
     SimFiles(World& world, SimDisk& disk) : world_(world), disk_(disk) {}
 
     Result<std::unique_ptr<runtime::File>> open(const std::string& path, runtime::Access access) override;
-    Result<void> create_filled(const std::string& path, std::uint64_t size) override;
+    Result<void> create_filled(const std::string& path, std::uint64_t size,
+                               const std::atomic<bool>* hurry) override;
     Result<void> create_directories(const std::string& path) override;
     Result<std::vector<std::string>> list(const std::string& path) override;
     Result<void> remove(const std::string& path) override;

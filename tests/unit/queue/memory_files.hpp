@@ -20,12 +20,15 @@ class MemoryFiles final : public runtime::FileSystem {
     };
     std::map<std::string, Content> content;
     int writes = 0, syncs = 0;
+    bool hurried = false;                 // whether the last file that was filled was in a hurry
     int fail_writes = 0, fail_syncs = 0;  // how many of the next ones fail
 
     Result<std::unique_ptr<runtime::File>> open(const std::string& path, runtime::Access) override {
         return std::make_unique<MemoryFile>(*this, content[path]);
     }
-    Result<void> create_filled(const std::string& path, std::uint64_t size) override {
+    Result<void> create_filled(const std::string& path, std::uint64_t size,
+                               const std::atomic<bool>* hurry) override {
+        hurried = hurry == nullptr || *hurry;
         content[path].bytes.assign(size, '\0');
         return {};
     }

@@ -65,7 +65,7 @@ Task<void> write_and_read(FileSystem& files, std::string path, Durability durabi
 }
 
 TEST_P(FileTest, WritesReadsSyncs) {
-    ASSERT_TRUE(files_.create_filled(path("segment"), 1 << 20).has_value());
+    ASSERT_TRUE(files_.create_filled(path("segment"), 1 << 20, nullptr).has_value());
     for (const auto durability : {Durability::none, Durability::synced})
         on_shard([&](RingShard&) { return write_and_read(files_, path("segment"), durability); });
 }
@@ -119,23 +119,38 @@ Task<void> parallel_reads(FileSystem& files, std::string path) {
     EXPECT_EQ(right, static_cast<int>(pages));
 }
 TEST_P(FileTest, ParallelReads) {
-    ASSERT_TRUE(files_.create_filled(path("segment"), 200 * File::alignment).has_value());
+    ASSERT_TRUE(files_.create_filled(path("segment"), 200 * File::alignment, nullptr).has_value());
     on_shard([&](RingShard&) { return parallel_reads(files_, path("segment")); });
 }
 
 TEST_P(FileTest, CreateFilledWritesRealBytes) {
-    ASSERT_TRUE(files_.create_filled(path("filled"), (3 << 20) + 100).has_value());
+    ASSERT_TRUE(files_.create_filled(path("filled"), (3 << 20) + 100, nullptr).has_value());
     struct stat status{};
     ASSERT_EQ(::stat(path("filled").c_str(), &status), 0);
     EXPECT_EQ(status.st_size, (3 << 20) + 100);
-    EXPECT_GE(status.st_blocks * 512, 3 << 20);                            // allocated, not a hole
-    EXPECT_FALSE(files_.create_filled(path("filled"), 4096).has_value());  // never over an existing one
+    EXPECT_GE(status.st_blocks * 512, 3 << 20);  // allocated, not a hole
+    EXPECT_FALSE(
+        files_.create_filled(path("filled"), 4096, nullptr).has_value());  // never over an existing one
+}
+
+// A disk that others sync on at the same time is left to them in between, unless the file is waited for.
+TEST_P(FileTest, CreateFilledRestsUntilThereIsHurry) {
+    constexpr auto least = 3 * 10ms;  // behind each MiB but the last
+    std::atomic<bool> hurry = false;
+    const auto started = std::chrono::steady_clock::now();
+    ASSERT_TRUE(files_.create_filled(path("at leisure"), 4 << 20, &hurry).has_value());
+    EXPECT_GE(std::chrono::steady_clock::now() - started, least);
+    hurry = true;
+    ASSERT_TRUE(files_.create_filled(path("in a hurry"), 4 << 20, &hurry).has_value());
+    for (const char* name : {"at leisure", "in a hurry"}) {
+        EXPECT_EQ(files_.file_bytes(path(name)).value_or(0), 4u << 20);
+    }
 }
 
 TEST_P(FileTest, NamesAndErrors) {
     ASSERT_TRUE(files_.create_directories(path("a/b")).has_value());
-    ASSERT_TRUE(files_.create_filled(path("a/two"), 4096).has_value());
-    ASSERT_TRUE(files_.create_filled(path("a/one"), 4096).has_value());
+    ASSERT_TRUE(files_.create_filled(path("a/two"), 4096, nullptr).has_value());
+    ASSERT_TRUE(files_.create_filled(path("a/one"), 4096, nullptr).has_value());
     const auto names = files_.list(path("a"));
     ASSERT_TRUE(names.has_value());
     EXPECT_EQ(*names, (std::vector<std::string>{"b", "one", "two"}));
