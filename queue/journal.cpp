@@ -202,12 +202,13 @@ void Journal::make_segment() {
     makers_.submit(*maker_);
 }
 
-// The segment in use is nearly full, or fills faster than the next one is made at leisure.
+// The segment in use is nearly full, or fills so fast that making the next one at leisure (some 45 MiB a second), and its rest at
+// full speed from there on, would come too late.
 bool Journal::needs_it_soon() const {
-    constexpr std::uint64_t leisure = 42 << 20, few = 4 << 20;  // bytes a second; bytes that say nothing yet
+    constexpr std::uint64_t fast = 80 << 20, few = 8 << 20;  // bytes a second; bytes that say nothing yet
     if (next_ % options_.segment_bytes > options_.segment_bytes / 4 * 3) return true;
     const std::chrono::duration<double> passed = runtime::Shard::current().now() - making_since_;
-    return next_ - making_from_ > few + static_cast<std::uint64_t>(leisure * passed.count());
+    return next_ - making_from_ > few + static_cast<std::uint64_t>(fast * passed.count());
 }
 
 // Files may be missing in the row of names, after a start that was interrupted.
