@@ -33,8 +33,8 @@ class Resolver {
     // "[IPv6:2001:db8::1]". Equal preferences come in a new random order each time.
     runtime::Task<Route> exchangers(std::string domain);
 
-    // The exchangers of a domain whose route is at hand, in the order of their names' last shuffle; nullptr where something
-    // would have to be asked, or where the route is trouble. Points into the table: not for longer than this turn.
+    // The exchangers of a domain whose route is at hand, by preference and always in the same order; nullptr where something
+    // would have to be asked, or where the route is trouble. Counts as a hit. Points into the table: not for longer than this turn.
     const Exchangers* known(std::string_view domain);
 
     // The addresses of a host that the operator named (a smarthost); an address as text stands for itself. Neither the

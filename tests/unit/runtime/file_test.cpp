@@ -135,7 +135,7 @@ TEST_P(FileTest, CreateFilledWritesRealBytes) {
 
 // A disk that others sync on at the same time is left to them in between, unless the file is waited for.
 TEST_P(FileTest, CreateFilledRestsUntilThereIsHurry) {
-    constexpr auto least = 3 * 10ms;  // behind each MiB but the last
+    constexpr auto least = 3 * 15ms;  // behind each MiB but the last
     std::atomic<bool> hurry = false;
     const auto started = std::chrono::steady_clock::now();
     ASSERT_TRUE(files_.create_filled(path("at leisure"), 4 << 20, &hurry).has_value());
