@@ -81,11 +81,15 @@ void FileOperations::Entry::go_on() {
         case Step::sync:
             owner.ring_.sync_data(op, file->descriptor_);
             break;
+        case Step::writeback:
+            owner.ring_.begin_writeback(op, file->descriptor_, std::exchange(file->sent_, offset + done));
+            break;
     }
 }
 
 void FileOperations::Entry::on_done(Completion completion) {
     const int result = completion.result;
+    if (step == Step::writeback) return finish(done);  // where it does not work, the kernel does it some time
     if (result == -EINTR || result == -EAGAIN) return go_on();
     const bool refused = result == -EOPNOTSUPP || result == -EINVAL;
     if (refused && step == Step::write && synced && file->synced_writes_ && done == 0) {
@@ -106,6 +110,11 @@ void FileOperations::Entry::on_moved(std::size_t moved) {
     }
     if (step == Step::write && synced && !file->synced_writes_) {
         step = Step::sync;
+        return go_on();
+    }
+    if (step == Step::write && file->access_ == Access::append &&
+        offset + done >= file->sent_ + RingFile::much_unsent) {
+        step = Step::writeback;
         return go_on();
     }
     finish(done);

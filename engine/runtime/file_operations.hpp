@@ -13,7 +13,7 @@ class RingFile;
 
 class FileOperations {
   public:
-    enum class Step : std::uint8_t { read, write, sync };
+    enum class Step : std::uint8_t { read, write, sync, writeback };
 
     explicit FileOperations(Ring& ring);
     ~FileOperations();
@@ -51,12 +51,16 @@ class RingFile final : public File {
 
   private:
     friend class FileOperations;
+    // The kernel would keep what is appended for up to half a minute and then let the disk be busy with all of it, while the
+    // journal's syncs wait; so it is sent there as it gathers, and a sync has little left to do.
+    static constexpr std::uint64_t much_unsent = 256 * 1024;
     void check_alignment(std::uint64_t offset, const void* address, std::size_t size) const;
 
     int descriptor_;
     Access access_;
     bool direct_;
     bool synced_writes_ = true;  // RWF_DSYNC works here, as far as we know
+    std::uint64_t sent_ = 0;     // an appended file's bytes before this are at the disk, or on their way
     unsigned under_way_ = 0;
 };
 

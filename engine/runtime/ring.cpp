@@ -194,6 +194,13 @@ void Ring::sync_data(RingOp& op, int descriptor) {
     io_uring_sqe_set_data(entry, &op);
 }
 
+void Ring::begin_writeback(RingOp& op, int descriptor, std::uint64_t offset) {
+    constexpr unsigned to_the_end = 0;
+    auto* const entry = start(op);
+    io_uring_prep_sync_file_range(entry, descriptor, to_the_end, offset, SYNC_FILE_RANGE_WRITE);
+    io_uring_sqe_set_data(entry, &op);
+}
+
 void Ring::poll(RingOp& op, int descriptor, unsigned events) {
     auto* const entry = start(op);
     io_uring_prep_poll_add(entry, descriptor, events);

@@ -90,6 +90,8 @@ class Ring {
     void write(RingOp& op, int descriptor, std::uint64_t offset, std::span<const std::byte> bytes,
                bool synced);
     void sync_data(RingOp& op, int descriptor);
+    // Ends when the pages from there to the end of the file are on their way to the disk.
+    void begin_writeback(RingOp& op, int descriptor, std::uint64_t offset);
     void poll(RingOp& op, int descriptor, unsigned events);
 
     // Asks the kernel to end it; the handler gets whatever wins the race. Nothing happens when it is not in flight.

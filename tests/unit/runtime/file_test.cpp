@@ -1,12 +1,17 @@
 // Files on the ring: direct and buffered, synced and not, their ends, and the blocking half of the file system.
 #include "engine/runtime/file.hpp"
 
+#include <fcntl.h>
+#include <linux/magic.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <optional>
 
 #include "engine/runtime/file_system.hpp"
 #include "tests/unit/runtime/fixture.hpp"
@@ -38,6 +43,43 @@ class FileTest : public ::testing::TestWithParam<const char*> {
     std::string folder_;
     KernelFileSystem files_;
 };
+
+// Pages of the file that nobody has begun to write to the disk; nullopt where the kernel (before 6.5) does not tell.
+std::optional<std::uint64_t> dirty_pages(const std::string& path) {
+    constexpr long cachestat = 451;
+    struct {
+        std::uint64_t offset, length;
+    } range{0, 0};
+    struct {
+        std::uint64_t cached, dirty, writeback, evicted, recently_evicted;
+    } found{};
+    const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    const auto error = ::syscall(cachestat, descriptor, &range, &found, 0);
+    ::close(descriptor);
+    if (error != 0) return std::nullopt;
+    return found.dirty;
+}
+
+Task<void> append_much(FileSystem& files, std::string path) {
+    auto file = files.open(path, Access::append);
+    EXPECT_TRUE(file.has_value());
+    if (!file) co_return;
+    const std::string piece(64 * 1024, 'x');
+    for (std::uint64_t at = 0; at < (2u << 20); at += piece.size()) {
+        const auto written = co_await (*file)->write(at, std::as_bytes(std::span(piece)), Durability::none);
+        EXPECT_EQ(written.value_or(0), piece.size());
+    }
+}
+
+TEST_P(FileTest, WhatIsAppendedDoesNotPileUpInThePageCache) {
+    struct statfs place{};
+    ASSERT_EQ(::statfs(folder_.c_str(), &place), 0);
+    if (place.f_type == TMPFS_MAGIC) GTEST_SKIP() << GetParam() << " is in memory";
+    on_shard([&](RingShard&) { return append_much(files_, path("log")); });
+    const auto dirty = dirty_pages(path("log"));
+    if (!dirty) GTEST_SKIP() << "this kernel does not tell";
+    EXPECT_LE(*dirty * 4096, 512u * 1024);
+}
 
 Task<void> write_and_read(FileSystem& files, std::string path, Durability durability) {
     constexpr std::size_t size = 1 << 20;
