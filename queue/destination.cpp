@@ -194,18 +194,20 @@ void Destination::refill() {
 // A destination never holds more than it leaves: n that stand still leave the (n+1)th part of the shard's windows to all others.
 std::size_t Destination::allowance(Source source) const {
     const auto room = owner_.room(source);
+    if (makes(Mistake::greedy_window)) return room;
     return room > held_.size() ? room - held_.size() : 0;
 }
 
 // How many may be asked for: a share of what room there is in the shard's windows, so that many destinations get some, but not
-// fewer than are worth a load. None: our turn comes when we let go of one, or, where we hold none, when others do.
+// fewer than are worth a load. None, also while no attempt may begin: our turn comes when we let go of one, or, where we hold none,
+// when others do.
 std::size_t Destination::reserve(std::size_t wanted, Source source) {
     constexpr std::size_t shares = 16;
     auto& of = owner_.share(source);
     const auto least = std::min(wanted, owner_.worth_a_load());
     const auto share = std::max(least, (owner_.room(source) + shares - 1) / shares);
     const auto possible = std::min({wanted, share, allowance(source)});
-    const auto count = possible < least ? 0 : possible;
+    const auto count = possible < least || !owner_.may_attempt() ? 0 : possible;
     const auto number = static_cast<std::size_t>(source);
     if (count == 0 && held_.empty() && !hungry_.test(number)) {
         hungry_.set(number);
@@ -315,6 +317,7 @@ void Destination::fail(Verdict verdict, const Reason& reason) {
     end_trial();
     if (ready() == 0) return;
     told_ready_ = false;  // what comes next must be announced
+    if (must_wait()) return;
     if (verdict == Verdict::failed) {
         for (auto* lane : {&fresh_, &due_})
             while (!lane->empty()) {
@@ -333,6 +336,7 @@ void Destination::fail(Verdict verdict, const Reason& reason) {
 // the failure, and everything goes into backoff until that one is due again. While all that was found has expired, more is
 // looked for.
 void Destination::expire_or_back_off() {
+    if (ready() != 0 && must_wait()) return;
     const auto now = owner_.shard_.wall_now();
     for (auto* lane : {&fresh_, &due_})
         while (!lane->empty()) {
@@ -350,6 +354,16 @@ void Destination::expire_or_back_off() {
             back_off(delay);
             return;
         }
+}
+
+// What is ended here without an attempt needs room in the journal as well: while no attempt may begin for want of it, everything
+// goes back without a record, to be looked at again soon.
+bool Destination::must_wait() {
+    constexpr std::chrono::milliseconds pause = 1s;
+    if (owner_.may_attempt()) return false;
+    expiring_.reset();
+    back_off(pause);
+    return true;
 }
 
 void Destination::back_off(std::chrono::milliseconds delay) {

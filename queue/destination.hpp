@@ -87,6 +87,7 @@ class Destination final : public ReadyQueue {
     void end_untried(std::unique_ptr<Delivery> delivery, Verdict verdict, const Reason& reason);
     void back_off(std::chrono::milliseconds delay);
     void expire_or_back_off();
+    bool must_wait();
     bool idle() const;
     bool waits_anywhere() const { return waiting_.any() || store_ready_ || next_due_.has_value(); }
     bool waits_now() const;

@@ -71,7 +71,7 @@ Journal::Journal(const JournalOptions& options, const JournalEnd& end, runtime::
     ANGARIUM_ASSERT(buffer_ != nullptr);
 }
 
-Journal::~Journal() { ANGARIUM_ASSERT(settles_.first == nullptr && accepts_.first == nullptr); }
+Journal::~Journal() { ANGARIUM_ASSERT(first_waiting() == nullptr); }
 
 Result<void> Journal::start(const JournalEnd& end) {
     for (const auto& [number, name] : end.segments) {
@@ -103,14 +103,14 @@ void Journal::append(JournalRecord& record, Precedence precedence) {
         record.failed();
         return;
     }
-    (precedence == Precedence::settle ? settles_ : accepts_).push(record);
+    waiting_[static_cast<std::size_t>(precedence)].push(record);
     if (precedence == Precedence::accept) waiting_bytes_ += record.bytes();
     work_.signal();
 }
 
 runtime::Task<void> Journal::run() {
     while (true) {
-        if (settles_.first == nullptr && accepts_.first == nullptr) {
+        if (first_waiting() == nullptr) {
             if (closing_) co_return;
             co_await work_.wait();
             continue;
@@ -161,10 +161,11 @@ JournalRecord* Journal::fill(GroupWriter& group) {
         if (group.records() == 0) return true;  // make_room saw to it
         return group.used() < full_group_bytes && group.used() + list.first->bytes() <= room;
     };
-    for (List* list : {&settles_, &accepts_}) {
-        while (takes(*list)) {
-            JournalRecord* const record = list->pop();
-            if (list == &accepts_) waiting_bytes_ -= record->bytes();
+    auto& accepts = waiting_[static_cast<std::size_t>(Precedence::accept)];
+    for (auto& list : waiting_) {
+        while (takes(list)) {
+            JournalRecord* const record = list.pop();
+            if (&list == &accepts) waiting_bytes_ -= record->bytes();
             record->write(group);
             taken.push(*record);
         }
@@ -172,9 +173,14 @@ JournalRecord* Journal::fill(GroupWriter& group) {
     return taken.first;
 }
 
+JournalRecord* Journal::first_waiting() const {
+    for (const auto& list : waiting_)
+        if (list.first != nullptr) return list.first;
+    return nullptr;
+}
+
 bool Journal::make_room() {
-    const JournalRecord& first = settles_.first != nullptr ? *settles_.first : *accepts_.first;
-    const std::size_t need = group_header_size + first.bytes();
+    const std::size_t need = group_header_size + first_waiting()->bytes();
     ANGARIUM_ASSERT(need <= max_group_bytes);
     const bool begun = !live_.empty() && live_.rbegin()->first == next_ / options_.segment_bytes;
     if (begun && next_ % options_.segment_bytes + need <= options_.segment_bytes) return true;
@@ -267,8 +273,8 @@ void Journal::fail(IoError error) {
             "journal {}: a synced write failed ({}); what was in flight is unknown, so nothing more is "
             "accepted. Check the disk, then restart.",
             options_.directory, to_string(error)));
-    for (List* list : {&settles_, &accepts_})
-        while (list->first != nullptr) list->pop()->failed();
+    for (auto& list : waiting_)
+        while (list.first != nullptr) list.pop()->failed();
 }
 
 runtime::Task<IoResult<std::size_t>> Journal::read_raw(Lsn from, std::span<std::byte> bytes) {

@@ -8,6 +8,8 @@
 // one hears failed(). Owning thread: the shard's.
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <deque>
@@ -44,7 +46,7 @@ class JournalRecord {
     JournalRecord* next_ = nullptr;
 };
 
-enum class Precedence : std::uint8_t { settle, accept };
+enum class Precedence : std::uint8_t { carry, settle, accept };
 
 // Where a start continues, as recovery found it.
 struct JournalEnd {
@@ -89,7 +91,8 @@ class Journal {
     Lsn oldest() const;  // first LSN of the oldest live segment
     std::uint64_t used_bytes() const;
     std::uint64_t capacity() const { return options_.segment_bytes * segments(); }
-    std::uint64_t free_bytes() const { return capacity() - used_bytes(); }
+    // None where fewer segments are allowed than are in use: the last run's journal was larger.
+    std::uint64_t free_bytes() const { return capacity() - std::min(used_bytes(), capacity()); }
     // Bytes of accepted records that wait for their group: they will need room.
     std::uint64_t waiting_bytes() const { return waiting_bytes_; }
     // What can be written without anything being retired first.
@@ -143,6 +146,7 @@ class Journal {
         void push(JournalRecord& record);
         JournalRecord* pop();
     };
+    JournalRecord* first_waiting() const;
 
     const JournalOptions options_;
     runtime::FileSystem& files_;
@@ -158,8 +162,8 @@ class Journal {
     std::unique_ptr<Making> maker_;
     Lsn next_ = 0;
     std::uint64_t number_ = 1, previous_ = 0;
-    List settles_, accepts_;
-    std::uint64_t waiting_bytes_ = 0;  // of accepts_
+    std::array<List, 3> waiting_;      // by precedence
+    std::uint64_t waiting_bytes_ = 0;  // of what is accepted
     std::unique_ptr<std::byte[], void (*)(std::byte*)> buffer_;
     runtime::Event work_, room_;
     bool failed_ = false, closing_ = false;

@@ -49,7 +49,7 @@ Origin::~Origin() = default;
 std::expected<void, Refusal> Origin::would_open(std::uint64_t declared) {
     if (journal_.failed() || set_.journal_failed()) return std::unexpected(Refusal::journal_failed);
     if (stopping_) return std::unexpected(Refusal::shutting_down);
-    if (writer_.failed()) return std::unexpected(Refusal::storage);
+    if (writer_.failed() || set_.disk_is_low()) return std::unexpected(Refusal::storage);
     // The disk is full, and nobody knows for how long: better said now than after a minute's wait for room.
     const bool full = set_.store().waits_for_space() || (log_ != nullptr && log_->failing());
     if (full && slow()) return std::unexpected(Refusal::storage);
@@ -333,7 +333,19 @@ void Origin::defer(Young& message, std::uint32_t delivery) {
     sheet_.add(Level::deliveries_deferred, 1);
     if (makes(Mistake::forgotten_deferral)) return;
     alarms_.push({message.deliveries[delivery].place.due, message.id, delivery});
+    if (alarms_.size() >= alarms_sweep_) {
+        alarms_.erase_if([this](const Alarm& alarm) { return deferral_of(alarm) == nullptr; });
+        alarms_sweep_ = std::max<std::size_t>(4096, 2 * alarms_.size());
+    }
     set_alarm();
+}
+
+// Null: the alarm is of no use any more.
+YoungDelivery* Origin::deferral_of(const Alarm& alarm) {
+    Young* const message = young_.find(alarm.id);
+    if (message == nullptr) return nullptr;
+    auto& young = message->deliveries[alarm.delivery];
+    return young.state == State::deferred && young.place.due == alarm.due ? &young : nullptr;
 }
 
 void Origin::set_alarm() {
@@ -351,9 +363,9 @@ void Origin::ring() {
         const auto alarm = alarms_.top();
         alarms_.pop();
         Young* const message = young_.find(alarm.id);
-        if (message == nullptr || message->retiring) continue;
-        auto& young = message->deliveries[alarm.delivery];
-        if (young.state != State::deferred || young.place.due != alarm.due) continue;
+        auto* const deferral = deferral_of(alarm);
+        if (deferral == nullptr || message->retiring) continue;
+        auto& young = *deferral;
         sheet_.add(Level::deliveries_deferred, -1);
         // They have a lane of their own at the owner, whatever waits in the store. A crowd waits like fresh mail.
         constexpr std::size_t crowd = 256;

@@ -4,6 +4,7 @@
 // Owning thread: the shard's.
 #pragma once
 
+#include <algorithm>
 #include <deque>
 #include <functional>
 #include <memory>
@@ -110,6 +111,7 @@ class Origin final : public Intake {
 
     // deferrals of young deliveries
     void defer(Young& message, std::uint32_t delivery);
+    YoungDelivery* deferral_of(const Alarm& alarm);
     void set_alarm();
     void ring();
     runtime::Task<void> offer_due(MessageId id, DestinationName name);
@@ -155,7 +157,17 @@ class Origin final : public Intake {
     bool introducing_ = false;             // a start's destinations are being announced, from the first on
     std::deque<DestinationName> introductions_;
     std::size_t offering_ = 0;  // due deferrals that are being read back
-    std::priority_queue<Alarm, std::vector<Alarm>, std::greater<>> alarms_;
+    // Of young deferrals, soonest first; some are of messages that are young no more.
+    struct Alarms : std::priority_queue<Alarm, std::vector<Alarm>, std::greater<>> {
+        template <class Condition>
+        void erase_if(Condition condition) {
+            std::erase_if(c, condition);
+            c.shrink_to_fit();
+            std::make_heap(c.begin(), c.end(), comp);
+        }
+    };
+    Alarms alarms_;
+    std::size_t alarms_sweep_ = 4096;  // with so many, those of no use are thrown out
     runtime::Timer alarm_;
     WaitList slowed_;  // commits that wait for journal room
     runtime::Timer slow_look_;

@@ -60,7 +60,8 @@ Owner::Owner(OwnerParts parts)
       sheet_(parts.sheet),
       bodies_(std::move(parts.bodies)),
       retry_(parts.retry),
-      limits_(parts.window) {}
+      limits_(parts.window),
+      pause_look_([](void* owner) { static_cast<Owner*>(owner)->settle_down(); }, this) {}
 
 Owner::~Owner() = default;
 
@@ -90,7 +91,11 @@ void Owner::settle_down() {
         sheet_.add(Level::destinations, -1);
     }
     // Room in the shard's windows: those that found none get their turn, in the order in which they came.
+    const bool may = may_attempt();
     for (const auto source : sources) {
+        if (!may && !share(source).hungry.empty() && !stopping_)
+            pause_look_.arm(shard_.timers(), shard_.now() + 100ms);
+        if (!may) continue;
         auto& hungry = share(source).hungry;
         for (auto left = room(source) / worth_a_load(); left > 0 && !hungry.empty(); --left) {
             Destination* const destination = hungry.front();
@@ -151,7 +156,8 @@ void Owner::send_outcome(std::unique_ptr<Delivery> delivery) {
         bounces |= result.verdict == Verdict::failed &&
                    wants_bounce(delivery->facts.sender, delivery->facts.recipients[result.recipient]);
     if (bounces && !delivery->body) {
-        gate_.hold(settle_with_body(std::move(delivery)));
+        unquoted_.push_back(std::move(delivery));
+        if (quoting_ < most_quoting) gate_.hold(settle_with_bodies());
         return;
     }
     if (!bounces) delivery->body.reset();
@@ -160,12 +166,20 @@ void Owner::send_outcome(std::unique_ptr<Delivery> delivery) {
     shard_.send(origin, std::move(delivery));
 }
 
-runtime::Task<void> Owner::settle_with_body(std::unique_ptr<Delivery> delivery) {
-    const auto first = co_await fetch(*delivery, 0);
-    if (first) delivery->body = *first;  // without it the bounce just quotes nothing
-    delivery->leg_ = Delivery::Leg::settled;
-    const auto origin = set_.origin_of(delivery->facts.id);
-    shard_.send(origin, std::move(delivery));
+runtime::Task<void> Owner::settle_with_bodies() {
+    ++quoting_;
+    while (!unquoted_.empty()) {
+        auto delivery = std::move(unquoted_.front());
+        unquoted_.pop_front();
+        if (!bodies_->exhausted()) {
+            const auto first = co_await fetch(*delivery, 0);
+            if (first) delivery->body = *first;  // without it the bounce just quotes nothing
+        }
+        delivery->leg_ = Delivery::Leg::settled;
+        const auto origin = set_.origin_of(delivery->facts.id);
+        shard_.send(origin, std::move(delivery));
+    }
+    --quoting_;
 }
 
 void Owner::put_back(std::unique_ptr<Delivery> delivery) {

@@ -87,7 +87,9 @@ class Owner final : public Outlet {
     class BodyJob;
     runtime::Task<void> load(Destination& destination, bool deferred, std::size_t most, Place place,
                              MessageId from);
-    runtime::Task<void> settle_with_body(std::unique_ptr<Delivery> delivery);
+    // For bounces; so many at a time.
+    static constexpr std::size_t most_quoting = 16;
+    runtime::Task<void> settle_with_bodies();
     void send_outcome(std::unique_ptr<Delivery> delivery);
     Destination& destination(const DestinationKey& key);
     void touch(Destination& destination);
@@ -120,6 +122,9 @@ class Owner final : public Outlet {
     DestinationSet<Destination> destinations_;
     std::vector<Destination*> touched_;
     std::array<Share, sources.size()> shares_;
+    std::deque<std::unique_ptr<Delivery>> unquoted_;  // have failed, and wait for their bodies
+    std::size_t quoting_ = 0;
+    runtime::Timer pause_look_;  // while no attempt may begin
     std::atomic<std::size_t> on_trial_ = 0;
     bool stopping_ = false;
     runtime::Event quiet_;

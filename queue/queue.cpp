@@ -68,7 +68,8 @@ QueueSet::QueueSet(QueueOptions options, unsigned shards, runtime::FileSystem& f
       readers_(readers),
       registry_(registry),
       queues_(shards),
-      room_(shards) {
+      room_(shards),
+      reserve_(files, options_.path, options_.reserve, options_.alarm) {
     for (auto& room : room_) room = true;
     for (unsigned shard = 0; shard < shards_; ++shard)
         bodies_.push_back(std::make_shared<MemoryAccount>(options_.body_memory / shards_));
@@ -89,6 +90,7 @@ Result<std::unique_ptr<QueueSet>> QueueSet::open(QueueOptions options, unsigned 
     for (unsigned shard = 0; shard < std::max(shards, set->meta_.shards); ++shard)
         if (auto made = files.create_directories(set->journal_directory(shard)); !made)
             return std::unexpected(made.error());
+    set->reserve_.look();  // so that not even the first second takes what does not fit
     return set;
 }
 
@@ -119,7 +121,8 @@ JournalSource QueueSet::source(unsigned shard) const {
 }
 
 runtime::Task<Result<void>> QueueSet::prepare(runtime::Shard& shard) {
-    bool drain_all = meta_.shards != 0 && meta_.shards != shards_;
+    // What a repair has stepped over would be in the way of the next start as well.
+    bool drain_all = meta_.shards != 0 && (meta_.shards != shards_ || options_.repair_journal);
     std::vector<std::uint64_t> sizes(meta_.shards);
     for (unsigned journal = 0; journal < meta_.shards; ++journal) {
         auto size = segment_bytes_of(files_, journal_directory(journal));
@@ -128,7 +131,9 @@ runtime::Task<Result<void>> QueueSet::prepare(runtime::Shard& shard) {
         if (*size != 0 && *size != segment_bytes()) drain_all = true;
     }
     if (meta_.shards == shards_ && !drain_all) co_return Result<void>();
+    // Journals without a file count as well: a start before this one may have ended when it had just removed them.
     Lsn end = 0;
+    for (const auto tail : meta_.tails) end = std::max(end, tail);
     for (unsigned journal = 0; journal < meta_.shards; ++journal) {
         if (sizes[journal] == 0) continue;
         const ShardId id{static_cast<std::uint8_t>(journal)};
@@ -138,14 +143,16 @@ runtime::Task<Result<void>> QueueSet::prepare(runtime::Shard& shard) {
             if (!opened) co_return std::unexpected(opened.error());
             log = std::move(*opened);
         }
-        auto drained = drain(files_, source(journal), sizes[journal], id, *store_, log.get());
-        if (log) {
+        auto recovered = recover(files_, source(journal), sizes[journal], 1, *store_, log.get());
+        if (!recovered) co_return std::unexpected(recovered.error());
+        if (log) {  // before the tail moves: behind it nobody looks for events
             const auto synced = co_await log->sync();
             if (!synced)
                 co_return failure("the delivery log cannot be written: " +
                                   std::string(to_string(synced.error())));
             co_await log->close();
         }
+        auto drained = drain(files_, source(journal), sizes[journal], id, *store_, std::move(*recovered));
         if (!drained) co_return std::unexpected(drained.error());
         end = std::max(end, *drained);
     }
@@ -215,7 +222,9 @@ Result<void> QueueSet::start(runtime::Shard& shard) {
 
 void QueueSet::begin(runtime::Shard& shard) {
     of(shard.id()).origin().begin();
-    if (index(shard.id()) == 0) finding_.hold(find_stored());
+    if (index(shard.id()) != 0) return;
+    background_.hold(find_stored());
+    background_.hold(reserve_.watch(shard, readers_));
 }
 
 std::size_t QueueSet::body_bytes() const {
@@ -301,7 +310,9 @@ runtime::Task<void> QueueSet::close_owner(runtime::Shard& shard) {
     auto& owner = of(shard.id()).owner();
     owner.stop();
     co_await owner.close();
-    if (index(shard.id()) == 0) co_await finding_.closed();
+    if (index(shard.id()) != 0) co_return;
+    reserve_.stop();
+    co_await background_.closed();
 }
 
 runtime::Task<void> QueueSet::close_origin(runtime::Shard& shard) {

@@ -19,6 +19,7 @@
 #include "engine/runtime/workers.hpp"
 #include "metrics/registry.hpp"
 #include "queue/carrier.hpp"
+#include "queue/disk_reserve.hpp"
 #include "queue/intake.hpp"
 #include "queue/journal_reader.hpp"
 #include "queue/origin.hpp"
@@ -34,6 +35,7 @@ struct QueueOptions {
     std::string hostname;                    // in bounces
     std::uint64_t journal_bytes = 1u << 30;  // all shards together
     std::uint64_t segment_bytes = 0;         // of one journal file; 0: a sixteenth of a shard's journal
+    std::uint64_t reserve = 0;               // bytes of disk that stay free of new mail; 0: none
     std::size_t body_memory = 256u << 20;    // bytes of bodies in memory, all shards together
     std::size_t store_memory = 256u << 20;   // bytes of RocksDB's cache and memtables
     RetryOptions retry;
@@ -106,6 +108,7 @@ class QueueSet {
     // A shard's journal has failed: none accepts any more, since attempts have stopped for all, and the next start must sort
     // out what is on the disk.
     bool journal_failed() const { return journal_failed_.load(std::memory_order_relaxed); }
+    bool disk_is_low() const { return reserve_.touched(); }
 
   private:
     QueueSet(QueueOptions options, unsigned shards, runtime::FileSystem& files, std::unique_ptr<Store> store,
@@ -130,7 +133,8 @@ class QueueSet {
     std::vector<std::shared_ptr<MemoryAccount>> bodies_;  // per shard
     std::vector<std::atomic<bool>> room_;
     std::atomic<bool> stopping_ = false, journal_failed_ = false;
-    runtime::Gate finding_;  // shard 0's
+    DiskReserve reserve_;
+    runtime::Gate background_;  // shard 0's: what looks around while mail flows
 };
 
 }  // namespace angarium::queue

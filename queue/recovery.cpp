@@ -178,11 +178,9 @@ Result<Recovered> recover(runtime::FileSystem& files, const JournalSource& sourc
 }
 
 Result<Lsn> drain(runtime::FileSystem& files, const JournalSource& source, std::uint64_t segment_bytes,
-                  ShardId shard, Store& store, DeliveryLog* log) {
-    auto recovered = recover(files, source, segment_bytes, 1, store, log);
-    if (!recovered) return std::unexpected(recovered.error());
+                  ShardId shard, Store& store, Recovered recovered) {
     constexpr std::size_t batch_bytes = 8u << 20;
-    RecordFetcher fetcher(files, source, recovered->end, segment_bytes);
+    RecordFetcher fetcher(files, source, recovered.end, segment_bytes);
     StoreBatch batch;
     std::size_t bytes = 0;
     const auto apply = [&](Lsn tail) {
@@ -192,7 +190,7 @@ Result<Lsn> drain(runtime::FileSystem& files, const JournalSource& source, std::
         bytes = 0;
         return applied;
     };
-    for (Young* message = recovered->young.oldest(); message != nullptr; message = message->next) {
+    for (Young* message = recovered.young.oldest(); message != nullptr; message = message->next) {
         if (bytes >= batch_bytes)
             if (auto applied = apply(message->first); !applied) return std::unexpected(applied.error());
         auto survivor = survivor_of(fetcher, *message);
@@ -200,8 +198,8 @@ Result<Lsn> drain(runtime::FileSystem& files, const JournalSource& source, std::
         for (const auto& part : survivor->parts) bytes += part.size();
         batch.survivors.push_back(std::move(*survivor));
     }
-    if (auto applied = apply(recovered->end.next); !applied) return std::unexpected(applied.error());
-    return recovered->end.next;
+    if (auto applied = apply(recovered.end.next); !applied) return std::unexpected(applied.error());
+    return recovered.end.next;
 }
 
 }  // namespace angarium::queue

@@ -27,8 +27,9 @@ struct Recovered {
 Result<Recovered> recover(runtime::FileSystem& files, const JournalSource& source,
                           std::uint64_t segment_bytes, unsigned shards, Store& store, DeliveryLog* log);
 
-// Moves everything that a journal still holds into the store, and its tail to the end (blocks). Returns the end's LSN.
+// Moves everything that a journal still holds into the store, and its tail to the end (blocks): of what recover() has found, for
+// one shard, when the delivery log has its events on disk. Returns the end's LSN.
 Result<Lsn> drain(runtime::FileSystem& files, const JournalSource& source, std::uint64_t segment_bytes,
-                  ShardId shard, Store& store, DeliveryLog* log);
+                  ShardId shard, Store& store, Recovered recovered);
 
 }  // namespace angarium::queue

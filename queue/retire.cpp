@@ -261,10 +261,10 @@ runtime::Task<bool> Origin::carry_forward(Lsn end) {
         const auto payload = co_await journal_.read(found->parts()[part]);
         const auto record = payload ? decode_part(*payload) : std::nullopt;
         IoResult<Extent> extent = std::unexpected(IoError::failed);
-        // Before what is accepted: that may be waiting for the room that we make.
+        // Before everything else: that may be waiting for the room that we make.
         if (record)
             extent =
-                co_await append_part(journal_, id, record->part, record->bytes, Precedence::settle, nullptr);
+                co_await append_part(journal_, id, record->part, record->bytes, Precedence::carry, nullptr);
         for (auto* message : large_) {  // unless its client has gone meanwhile
             if (message->id() != id) continue;
             if (extent) message->parts()[part] = *extent;

@@ -79,7 +79,8 @@ std::uint64_t Reclaimer::look(std::atomic<std::uint64_t>& counter, std::uint64_t
     counter.fetch_sub(removed, std::memory_order_relaxed);
     for (const auto family : of) compact(family);
     // A compaction of RocksDB's own that ran meanwhile has made files that ours left alone: once more, then.
-    if (garbage_remains()) counter.fetch_add(removed, std::memory_order_relaxed);
+    const bool bodies = std::find(of.begin(), of.end(), Family::body) != of.end();
+    if (bodies && garbage_remains()) counter.fetch_add(removed, std::memory_order_relaxed);
     return 0;
 }
 

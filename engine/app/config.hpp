@@ -72,6 +72,7 @@ struct QueueConfig {
     std::string path = "/var/lib/angarium/queue";
     Bytes journal = gib(1);   // of all shards; raised to 4 segments a shard where it is not set
     Bytes segment = mib(64);  // one journal file
+    Bytes reserve = gib(1);   // of the disk, for what has been accepted
     unsigned window = 1024;   // ready deliveries in memory per destination
     RetryConfig retry;
 };

@@ -69,6 +69,8 @@ void describe(V& v, C& c) {
     v.value("path", c.path, "folder of journal and store; on a local disk");
     v.value("journal", c.journal, mib(4), gib(4096), "size of the journals of all shards together");
     v.value("segment", c.segment, mib(1), gib(1), "size of one journal file");
+    v.value("reserve", c.reserve, Bytes{0}, gib(4096),
+            "of the disk: with less free, mail is refused (452), and what waits still has room; 0B: none");
     v.value("window", c.window, 16u, 1'000'000u, "ready deliveries in memory per destination");
     v.section("retry", c.retry, "when a deferred delivery is tried again");
 }
@@ -81,7 +83,8 @@ void describe(V& v, C& c) {
             "inbound connections in all, the last tenth for relay networks; further ones get 421");
     v.value("connections_per_address", c.connections_per_address, 1u, 1'000'000u,
             "inbound connections per client address; relay networks are exempt");
-    v.value("recipients", c.recipients, 100u, 100'000u, "recipients per message; further ones get 452");
+    // More, of one domain, with the longest addresses, would not fit a journal's group when they fail together.
+    v.value("recipients", c.recipients, 100u, 1'000u, "recipients per message; further ones get 452");
     v.value("message_size", c.message_size, kib(64), gib(4), "largest message, announced by SIZE");
     v.value("command_timeout", c.command_timeout, 1s, 1h, "silence of a client before it is closed");
     v.value("pressure_timeout", c.pressure_timeout, 1s, 1h,

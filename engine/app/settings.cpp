@@ -184,6 +184,7 @@ queue::QueueOptions queue_options(const Config& config) {
     out.hostname = config.hostname;
     out.journal_bytes = config.queue.journal.count;
     out.segment_bytes = config.queue.segment.count;
+    out.reserve = config.queue.reserve.count;
     out.body_memory = memory.bodies;
     out.young_messages = std::max<std::size_t>(10'000, memory.young / young_entry);
     const auto& retry = config.queue.retry;

@@ -6,6 +6,7 @@
 #include <mutex>
 
 #include "engine/base/assert.hpp"
+#include "engine/base/mistakes.hpp"
 
 namespace angarium::inbound {
 
@@ -37,7 +38,7 @@ std::optional<ConnectionRefusal> Connections::open(const IpAddress& client, bool
 }
 
 void Connections::close(const IpAddress& client, bool exempt) {
-    count_.fetch_sub(1, std::memory_order_relaxed);
+    if (!makes(Mistake::connection_never_closed)) count_.fetch_sub(1, std::memory_order_relaxed);
     if (exempt) return;
     const std::lock_guard lock(addresses_->mutex);
     const auto found = addresses_->open.find(client);

@@ -1,4 +1,5 @@
 // What each command does: RFC 5321 section 4.1, with the sequence rules of section 4.1.4 and of RFC 2920 and 3030.
+#include "engine/base/mistakes.hpp"
 #include "engine/inbound/session.hpp"
 
 namespace angarium::inbound {
@@ -163,6 +164,8 @@ Session::Next Session::recipient(std::string_view argument) {
         if (!here) return refuse_and_log(replies::relaying_denied, Reason::relay, "postmaster");
         rcpt->mailbox = *smtp::Mailbox::make("postmaster", *here);
     }
+    if (makes(Mistake::terms_renewed))
+        standing_ = services_.in_force.listeners.front()->listener.relay.judge(client_);
     if (!standing_.permits(transaction_.envelope().sender, *rcpt->mailbox))
         return refuse_and_log(replies::relaying_denied, Reason::relay, rcpt->mailbox->text());
     if (transaction_.envelope().recipients.size() >= limits_.recipients) {

@@ -139,6 +139,7 @@ void SlotDesk::give_back(Borrowed& borrowed) {
     --borrowed.lent;
     const std::string site = borrowed.site;
     forget_if_unused(borrowed);
+    if (makes(Mistake::slot_never_returned)) return;
     tell(Kind::give_back, site);
     if (makes(Mistake::double_release)) tell(Kind::give_back, site);
 }
@@ -237,6 +238,12 @@ void SlotDesk::trim(std::string_view site) {
     if (home.serving == 0 && home.lent == 0 && !poorest(home) &&
         (nothing_learned || homes_.size() > most_remembered))
         homes_.erase(found);
+}
+
+unsigned SlotDesk::lent() const {
+    unsigned sum = 0;
+    for (const auto& [site, home] : homes_) sum += home.lent;
+    return sum;
 }
 
 unsigned SlotDesk::lent(std::string_view site) const {

@@ -108,6 +108,7 @@ class SlotDesk {
     // For tests and metrics: what this shard has borrowed, and what it has lent as a home.
     std::size_t borrowed() const { return borrowed_.size(); }
     unsigned lent(std::string_view site) const;
+    unsigned lent() const;  // for all sites
     unsigned limit(std::string_view site) const;
 
   private:

@@ -63,6 +63,22 @@ def test_damaged_earlier_group_refuses_to_start(start, relay_to, at):
     assert not sink.messages()
 
 
+def test_a_repair_is_once(start, relay_to):
+    relay, sink, found = stopped_with_backlog(start, relay_to)
+    damage(found[COUNT // 2])
+    relay.options = ["--repair-journal"]
+    relay.start()
+    assert "skipped the damage" in relay.errors()
+    lost = COUNT // 2 - (len(found) - COUNT)  # the groups of the messages are the last ones
+    rest = [number for number in range(COUNT) if number != lost]
+    wait_until(lambda: len(sink.messages()) == len(rest), 20, "all but the damaged one")
+    assert sorted(m["number"] for m in sink.messages()) == rest
+    relay.kill9()
+    relay.options = []
+    relay.start()  # as every day from now on
+    relay.stop()
+
+
 def test_the_helper_finds_and_damages_groups(start, relay_to):
     """Kept honest, since the tests above rest on it: each group holds its message, until just that one is damaged or torn."""
     _, _, found = stopped_with_backlog(start, relay_to)

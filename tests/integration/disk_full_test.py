@@ -1,5 +1,5 @@
-"""The disk becomes full, and there is space again: new mail is refused at MAIL with 452 4.3.1 meanwhile, what had been acknowledged is
-kept, and everything goes on by itself.
+"""The disk becomes full, or nearly so where a reserve is kept, and there is space again: new mail is refused at MAIL with 452 4.3.1
+meanwhile, what had been acknowledged is kept, and everything goes on by itself.
 
 The queue lies on a file system of its own in memory, which takes root to mount.
 """
@@ -51,7 +51,7 @@ def test_full_and_free_again(disk, start):
     sink = start(Sink)
     sink.end()  # its port is held: mail waits
     held = hold_port("127.0.0.1", sink.port)
-    relay = start(Relay, {"queue": {"path": str(disk / "queue"), "journal": "16MiB", "segment": "4MiB",
+    relay = start(Relay, {"queue": {"path": str(disk / "queue"), "journal": "16MiB", "segment": "4MiB", "reserve": "0B",
                                     "retry": {"first": "1s", "factor": 1.0, "jitter": 0.0}},
                           "limits": {"message_size": "4MiB", "errors": 100_000}, "runtime": {"shards": 1},
                           "route": [{"domains": ["*"], "to": [sink.address]}]})
@@ -82,4 +82,35 @@ def test_full_and_free_again(disk, start):
     assert sorted(m["number"] for m in sink.messages()) == acknowledged, "each once"
     [log] = (disk / "queue/log").iterdir()
     wait_until(lambda: log.read_bytes().count(b'"type":"delivery"') == len(acknowledged), what="the delivery log to catch up")
+    relay.stop()
+
+
+def test_reserve(disk, start):
+    """72 MiB are free, of which 40 stay so; another file takes 48."""
+    sink = start(Sink)
+    sink.end()
+    held = hold_port("127.0.0.1", sink.port)
+    relay = start(Relay, {"queue": {"path": str(disk / "queue"), "journal": "16MiB", "segment": "4MiB", "reserve": "40MiB",
+                                    "retry": {"first": "1s", "factor": 1.0, "jitter": 0.0}},
+                          "limits": {"message_size": "4MiB"}, "runtime": {"shards": 1},
+                          "route": [{"domains": ["*"], "to": [sink.address]}]})
+    before = Flood(relay.smtp, list(range(100)), size=SIZE).run()
+    assert len(before.acknowledged) == 100
+    (disk / "another").write_bytes(bytes(48 << 20))
+    reply = wait_until(lambda: refusal(relay), 30, "mail to be refused")
+    assert (reply.code, reply.lines[0][:5]) == (452, "4.3.1")
+    metrics = relay.metrics()
+    assert not says_full(metrics), "there is room for what was accepted"
+    assert metrics.total("angarium_ready") == 1
+    assert "less than queue.reserve (40 MiB)" in relay.errors()
+
+    held.close()
+    sink.start()
+    sink.wait_messages(100, 60)  # which goes on while nothing is taken
+    assert refusal(relay)
+    (disk / "another").unlink()
+    wait_until(lambda: not refusal(relay), 30, "mail to be taken again")
+    after = Flood(relay.smtp, list(range(100, 200)), size=SIZE).run()
+    assert len(after.acknowledged) == 100
+    sink.wait_messages(200, 60)
     relay.stop()

@@ -68,6 +68,7 @@ class Relay:
         self.program = program or place.PROGRAM
         self.environment = environment or {}  # besides the test's own
         self.under = under
+        self.options: list[str] = []  # behind `serve`
         self.config_file = folder / "relay.toml"
         self.config = merged({
             "hostname": "relay.test",
@@ -87,7 +88,7 @@ class Relay:
 
     @property
     def command(self) -> list[str]:
-        return [*self.under, str(self.program), "serve", "--config", str(self.config_file)]
+        return [*self.under, str(self.program), "serve", "--config", str(self.config_file), *self.options]
 
     @property
     def errors_file(self) -> Path:

@@ -56,7 +56,7 @@ TEST(ConfigErrors, UnitsAreMandatory) {
 TEST(ConfigErrors, TypesAndRanges) {
     expect_error(listener + "[limits]\nconnections = \"many\"\n", "t.toml:4:15", "whole number");
     expect_error(listener + "[limits]\nconnections = -1\n", "t.toml:4:15", "out of range");
-    expect_error(listener + "[limits]\nrecipients = 10\n", "t.toml:4:14", "choose from 100 to 100000");
+    expect_error(listener + "[limits]\nrecipients = 10\n", "t.toml:4:14", "choose from 100 to 1000");
     expect_error(listener + "[runtime]\nshards = 65\n", "t.toml:4:10", "choose from 1 to 64");
     expect_error(listener + "[runtime]\npin = 1\n", "t.toml:4:7", "true or false");
     expect_error(listener + "[queue.retry]\nfactor = nan\n", "t.toml:4:10", "out of range");

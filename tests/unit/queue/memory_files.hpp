@@ -22,6 +22,7 @@ class MemoryFiles final : public runtime::FileSystem {
     int writes = 0, syncs = 0;
     bool hurried = false;                 // whether the last file that was filled was in a hurry
     int fail_writes = 0, fail_syncs = 0;  // how many of the next ones fail
+    Result<std::uint64_t> free = std::uint64_t{1} << 40;
 
     Result<std::unique_ptr<runtime::File>> open(const std::string& path, runtime::Access) override {
         return std::make_unique<MemoryFile>(*this, content[path]);
@@ -39,7 +40,7 @@ class MemoryFiles final : public runtime::FileSystem {
         return {};
     }
     Result<std::uint64_t> file_bytes(const std::string& path) override { return content[path].bytes.size(); }
-    Result<std::uint64_t> free_bytes(const std::string&) override { return std::uint64_t{1} << 40; }
+    Result<std::uint64_t> free_bytes(const std::string&) override { return free; }
     Result<std::size_t> read_blocking(const std::string& path, std::uint64_t offset,
                                       std::span<std::byte> into) override {
         const auto& bytes = content[path].bytes;

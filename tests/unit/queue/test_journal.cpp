@@ -102,6 +102,24 @@ TEST_F(JournalTest, WhoWaitsForASegmentIsInAHurry) {
     EXPECT_TRUE(record.done);
 }
 
+TEST_F(JournalTest, OneThatWasLargerBeforeHasNoRoom) {
+    end();
+    JournalOptions options;
+    options.directory = "journal";
+    options.segment_bytes = 32 * mebibyte;
+    options.segments = 4;
+    JournalEnd found;
+    for (unsigned number = 0; number < 6; ++number)
+        found.segments.emplace(number, std::to_string(number) + ".seg");
+    found.next = 6 * options.segment_bytes;
+    auto opened = Journal::open(options, found, files, workers, metrics);
+    ASSERT_TRUE(opened.has_value());
+    journal = std::move(*opened);
+    EXPECT_EQ(journal->free_bytes(), 0u);
+    EXPECT_EQ(journal->left_bytes(), 0u);
+    EXPECT_EQ(journal->free_segments(), 0u);
+}
+
 TEST_F(JournalTest, TheEndDoesNotWaitForLeisure) {
     append(1, 100ms);
     ASSERT_EQ(workers.jobs.size(), 1u);

@@ -69,6 +69,50 @@ TEST(QueueEnds, ExpiryAndFailureEndEverything) {
     }
 }
 
+// The beginning of a start with another number of shards: the journals are drained into the store and removed.
+Task<void> prepare(QueueSet& queues, RingShard& shard) {
+    if (index(shard.id()) != 0) co_return;
+    const auto prepared = co_await queues.prepare(shard);
+    EXPECT_TRUE(prepared) << prepared.error().text;
+}
+void begin_to_start(const std::string& path, unsigned shards) {
+    runtime::SystemClock clock;
+    metrics::Registry registry(shards);
+    const auto workers = runtime::make_thread_workers(1, "w");
+    auto set = runtime::ShardSet::create(shards, clock, {}, false);
+    ASSERT_TRUE(set) << set.error().text;
+    StoreOptions store;
+    store.path = path + "/store";
+    auto opened = open_rocks_store(store);
+    ASSERT_TRUE(opened) << opened.error().text;
+    QueueOptions options;
+    options.path = path;
+    options.log_directory = path + "/log";
+    options.journal_bytes = shards * (32u << 20);
+    options.segment_bytes = 8u << 20;
+    auto queues =
+        QueueSet::open(options, shards, (*set)->files(), std::move(*opened), *workers, *workers, registry);
+    ASSERT_TRUE(queues) << queues.error().text;
+    (*set)->run([&](RingShard& shard) { return prepare(**queues, shard); });
+}
+
+// A start may end there. The next one, with another number again, finds no journals, and its numbers still go on behind theirs:
+// the delivery log takes smaller ones for events that it has already.
+TEST(QueueEnds, NumbersGoOnWhereJournalsAreGone) {
+    TestPlace place;
+    Judge judge;
+    Scenario scenario;
+    scenario.messages = 20;
+    scenario.heal = true;
+    scenario.until_empty = true;
+    Start(place.path(), scenario, judge).go();
+    begin_to_start(place.path(), 2);
+    scenario.seed = 1;
+    Start(place.path(), scenario, judge).go();
+    EXPECT_TRUE(judge.settled()) << judge.story();
+    EXPECT_EQ(LogJudge(place.path("log")).about(judge.recipients()), "");
+}
+
 // The table's limit is reached long before the journal's: old mail makes room for new.
 TEST(QueueEnds, AFullTableIsRetired) {
     TestPlace place;
