@@ -32,6 +32,8 @@ struct Client::Session {
     std::unique_ptr<runtime::Stream> stream;
     LineSource lines;
     Duration patience;
+    bool lazy = false;
+    bool allowed = true, refused = false;  // may be said to a recipient: 250, 550
     bool over = false;
 };
 
@@ -69,8 +71,15 @@ bool Client::may_be(const Reply& reply, std::initializer_list<unsigned> codes, c
     return false;
 }
 
+bool Client::recipient_may_be(const Session& session, const Reply& reply, bool taken) {
+    if (!taken) return may_be(reply, {503}, "RCPT without MAIL");
+    if (session.allowed && session.refused) return may_be(reply, {250, 452, 550}, "RCPT around a reload");
+    return session.allowed ? may_be(reply, {250, 452}, "RCPT") : may_be(reply, {550}, "RCPT, not allowed");
+}
+
 Task<std::optional<Client::Reply>> Client::reply(Session& session, const char* to) {
     Reply reply;
+    if (session.lazy && world_.chance(0.2)) co_await shard_.sleep(world_.between(1ms, 40s));
     for (;;) {
         const auto line = co_await session.lines.line(shard_.now() + session.patience);
         if (!line) {
@@ -111,25 +120,30 @@ Task<bool> Client::say(Session& session, std::string text) {
 Task<void> Client::run() {
     co_await shard_.sleep(world_.between(1ms, 10s));
     while (sent_ < settings_.messages) {
+        const auto began = shard_.now();
         auto stream = co_await network_.connect(submission, std::nullopt, shard_.now() + 30s);
         if (!stream) {
             co_await shard_.sleep(world_.between(1s, 60s));
             continue;
         }
         Session session(std::move(*stream), world_.chance(0.05) ? Duration(5s) : Duration(400s));
+        session.lazy = world_.chance(settings_.lazy);
         if (world_.chance(settings_.hostile))
             co_await misbehave(session);
         else
-            co_await converse(session);
+            co_await converse(session, began);
         session.stream->abort(world_.chance(0.2) ? IoError::reset : IoError::canceled);
         co_await shard_.sleep(world_.latency(settings_.pause));
     }
     done_ = true;
 }
 
-Task<void> Client::converse(Session& session) {
+Task<void> Client::converse(Session& session, MonoTime began) {
     const auto greeting = co_await reply(session, "connecting");
     if (!greeting || session.over) co_return;
+    const bool just_told = settings_.told + 1ms >= began;
+    session.allowed = settings_.allowed || just_told;
+    session.refused = !settings_.allowed || just_told;
     if (!may_be(*greeting, {220}, "connecting")) co_return;
     const bool said = co_await say(session, "EHLO client.test\r\n");
     if (!said) co_return;
@@ -148,6 +162,7 @@ Task<void> Client::converse(Session& session) {
         if (!on) co_return;
         if (world_.chance(0.3)) co_await shard_.sleep(world_.latency(settings_.pause));
     }
+    if (session.over) co_return;
     const bool left = co_await say(session, "QUIT\r\n");
     if (!left) co_return;
     const auto bye = co_await reply(session, "QUIT");
@@ -167,7 +182,7 @@ Task<bool> Client::final_reply(Session& session, const std::string& token, std::
     if ((end->code == 503 || end->code == 554) && accepted > 0)
         judge_.fault(fmt::format("untold: {} {} for {}", end->code, end->text, token));
     judge_.refused(token);
-    co_return !session.over;
+    co_return !session.over && end->code != 503;  // its transaction is still open
 }
 
 Task<bool> Client::one_by_one(Session& session, Judge::Mail mail) {
@@ -186,7 +201,7 @@ Task<bool> Client::one_by_one(Session& session, Judge::Mail mail) {
     for (const auto& recipient : mail.recipients) {
         said = co_await say(session, fmt::format("RCPT TO:<{}>\r\n", recipient));
         const auto answer = co_await reply(session, "RCPT");
-        if (!said || !answer || session.over || !may_be(*answer, {250, 452}, "RCPT")) {
+        if (!said || !answer || session.over || !recipient_may_be(session, *answer, true)) {
             ended = true;
             break;
         }
@@ -201,7 +216,7 @@ Task<bool> Client::one_by_one(Session& session, Judge::Mail mail) {
         ended = !said || !ready || session.over || !may_be(*ready, {354, 452, 503}, "DATA");
         if (!ended && ready->code != 354) {
             judge_.refused(mail.token);
-            co_return true;
+            co_return ready->code != 503;
         }
     }
     if (ended) {  // its end was never sent
@@ -231,10 +246,10 @@ Task<bool> Client::pipelined(Session& session, Judge::Mail mail) {
     bool lost = !said || !sender || session.over || !may_be(*sender, {250, 452}, "MAIL");
     const bool taken = !lost && sender->code == 250;
     std::size_t accepted = 0;
+    bool open = false;  // the transaction, still
     for (std::size_t i = 0; !lost && i < mail.recipients.size(); ++i) {
         const auto answer = co_await reply(session, "RCPT");
-        lost = !answer || session.over ||
-               !(taken ? may_be(*answer, {250, 452}, "RCPT") : may_be(*answer, {503}, "RCPT without MAIL"));
+        lost = !answer || session.over || !recipient_may_be(session, *answer, taken);
         if (lost) break;
         if (answer->code == 250)
             ++accepted;
@@ -244,6 +259,7 @@ Task<bool> Client::pipelined(Session& session, Judge::Mail mail) {
     if (!lost) {
         const auto ready = co_await reply(session, "DATA");
         lost = !ready || session.over || !may_be(*ready, {354, 452, 503}, "DATA");
+        open = !lost && taken && ready->code == 503;
         if (!lost && ready->code == 354) {
             const bool all = co_await say(session, stuffed(mail.content));
             const bool on = co_await final_reply(session, mail.token, accepted);
@@ -251,13 +267,13 @@ Task<bool> Client::pipelined(Session& session, Judge::Mail mail) {
         }
     }
     judge_.refused(mail.token);  // its content was never sent
-    co_return !lost;
+    co_return !lost && !open;
 }
 
 // Several whole transactions with BDAT in one write, and all their replies afterwards, in order.
 Task<bool> Client::burst(Session& session) {
     std::vector<Judge::Mail> mails;
-    const auto count = 1 + world_.below(4);
+    const auto count = session.refused ? 1 : 1 + world_.below(4);
     std::string wire;
     for (std::uint64_t n = 0; n < count && sent_ < settings_.messages; ++n) {
         mails.push_back(compose());
@@ -272,11 +288,13 @@ Task<bool> Client::burst(Session& session) {
     }
     // Both at once: else each side would wait for the other to read.
     bool written = false;
+    const bool last = world_.chance(0.15);  // says that nothing more comes, and still wants to hear
     runtime::Gate writing;
-    const auto write = [](Client& self, Session& at, std::string text, bool& done) -> Task<void> {
+    const auto write = [](Client& self, Session& at, std::string text, bool close, bool& done) -> Task<void> {
         done = co_await self.say(at, std::move(text));
+        if (done && close) at.stream->half_close();
     };
-    writing.hold(write(*this, session, std::move(wire), written));
+    writing.hold(write(*this, session, std::move(wire), last, written));
     std::size_t answered = 0;
     for (; answered < mails.size(); ++answered) {
         const auto& mail = mails[answered];
@@ -287,9 +305,7 @@ Task<bool> Client::burst(Session& session) {
         bool lost = false;
         for (const auto& recipient : mail.recipients) {
             const auto answer = co_await reply(session, "RCPT");
-            lost =
-                !answer || session.over ||
-                !(taken ? may_be(*answer, {250, 452}, "RCPT") : may_be(*answer, {503}, "RCPT without MAIL"));
+            lost = !answer || session.over || !recipient_may_be(session, *answer, taken);
             if (lost) break;
             if (answer->code == 250)
                 ++accepted;
@@ -314,7 +330,8 @@ Task<bool> Client::burst(Session& session) {
     const bool whole = answered == mails.size() && !session.over;
     if (!whole) session.stream->abort(IoError::canceled);
     co_await writing.closed();
-    co_return whole&& written;
+    if (last) session.over = true;
+    co_return whole&& written && !last;
 }
 
 // Nonsense, injections and silence: whatever it is, no message may come of it.

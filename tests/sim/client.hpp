@@ -1,4 +1,5 @@
-// Simulated clients: they submit mail in every way that SMTP knows, in a hurry, slowly, many at once, break off, or talk nonsense;
+// Simulated clients: they submit mail in every way that SMTP knows, in a hurry, slowly, many at once, read their replies late, close
+// their half of the connection behind the last message, break off, or talk nonsense;
 // and they tell the judge what they sent and what they heard. One thread.
 #pragma once
 
@@ -21,6 +22,10 @@ struct ClientSettings {
     std::size_t largest = 20'000;      // bytes of a body, usually far fewer
     double bulky = 0.02;               // messages of several parts
     double hostile = 0.1;              // sessions that misbehave
+    double lazy = 0.0;                 // sessions that read their replies late
+    // Whether the relay has last been told to take mail from clients, and when; a session keeps what it began with.
+    bool allowed = true;
+    MonoTime told{};
 };
 
 class Client {
@@ -44,7 +49,8 @@ class Client {
         unsigned code = 0;
         std::string text;
     };
-    runtime::Task<void> converse(Session& session);
+    // `began`: when it began to connect.
+    runtime::Task<void> converse(Session& session, MonoTime began);
     runtime::Task<void> misbehave(Session& session);
     runtime::Task<std::optional<Reply>> reply(Session& session, const char* to);
     runtime::Task<bool> say(Session& session, std::string text);
@@ -55,6 +61,8 @@ class Client {
     Judge::Mail compose();
     std::string mail_from(const Judge::Mail& mail);
     bool may_be(const Reply& reply, std::initializer_list<unsigned> codes, const char* to);
+    // As reply to RCPT. `taken`: MAIL was.
+    bool recipient_may_be(const Session& session, const Reply& reply, bool taken);
 
     World& world_;
     Judge& judge_;

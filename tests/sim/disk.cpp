@@ -180,9 +180,9 @@ std::uint64_t SimDisk::free_bytes() {
     return full || used_ > capacity_ ? 0 : capacity_ - used_;
 }
 
-void SimDisk::set_capacity(std::uint64_t bytes) {
+void SimDisk::leave_room_for(std::uint64_t bytes) {
     const std::lock_guard lock(mutex_);
-    capacity_ = bytes;
+    capacity_ = used_ + bytes;
 }
 
 void SimDisk::apply(std::map<std::string, File>& names, const NameChange& change) {
@@ -191,7 +191,11 @@ void SimDisk::apply(std::map<std::string, File>& names, const NameChange& change
 }
 
 void SimDisk::changed() {
-    if (++changes_ >= cut_at_) cut_power();
+    if (++changes_ < cut_at_) return;
+    if (cut_power_)
+        cut_power();
+    else
+        kill_process();
 }
 
 // A file as the platter has it: each page that was not synced is new, old, or new up to some sector.
@@ -224,6 +228,7 @@ SimDisk::File SimDisk::platter(const Inode& file) {
 void SimDisk::cut_power() {
     const std::lock_guard lock(mutex_);
     if (next_) return;
+    power_failed_ = true;
     // Names reach the platter in their order, so far and no further.
     auto names = now_.durable_names;
     const auto reached = random_.below(now_.name_changes.size() + 1);
@@ -238,6 +243,7 @@ void SimDisk::cut_power() {
 void SimDisk::kill_process() {
     const std::lock_guard lock(mutex_);
     if (next_) return;
+    power_failed_ = false;
     next_ = now_;
     std::map<File, File> copies;
     const auto copy = [&](File& file) {

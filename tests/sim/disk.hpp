@@ -74,13 +74,20 @@ class SimDisk {
 
     // --- what happens to it ---
     std::uint64_t free_bytes();
-    void set_capacity(std::uint64_t bytes);
-    bool full = false;    // nothing more fits
-    bool broken = false;  // syncs fail
+    // So much more fits.
+    void leave_room_for(std::uint64_t bytes);
+    bool full = false;          // nothing more fits
+    bool broken = false;        // syncs fail
+    bool store_broken = false;  // RocksDB's only
     std::uint64_t changes() const { return changes_; }
-    void cut_after(std::uint64_t changes) { cut_at_ = changes_ + changes; }
+    // `power`: it fails; else the process is killed.
+    void cut_after(std::uint64_t changes, bool power) {
+        cut_at_ = changes_ + changes;
+        cut_power_ = power;
+    }
     // The power has failed, or the process was killed: what is done to the disk from now on is not there at the next start.
     bool frozen() const { return next_.has_value(); }
+    bool power_failed() const { return frozen() && power_failed_; }
     // The power fails now, unless it already has.
     void cut_power();
     // Only the process ends here: the system still has all that was written, synced or not.
@@ -110,6 +117,7 @@ class SimDisk {
     std::optional<State> next_;
     std::map<std::string, bool> directories_;
     std::uint64_t tickets_ = 0, last_ticket_ = 0, changes_ = 0, cut_at_ = ~std::uint64_t{0}, lost_pages_ = 0;
+    bool cut_power_ = true, power_failed_ = false;
     std::uint64_t capacity_ = 4ull << 30, used_ = 0;
 };
 

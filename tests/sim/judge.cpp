@@ -36,6 +36,7 @@ void Judge::sending(const Mail& mail) {
     Sent sent;
     sent.mail = mail;
     sent.since = world_.now();
+    sent.wall = world_.wall();
     for (const auto& recipient : mail.recipients) sent.copies[lower(recipient)];
     mail_[mail.token] = std::move(sent);
 }
@@ -51,6 +52,8 @@ void Judge::not_accepted(const std::string& token, const std::string& recipient)
 void Judge::acknowledged(const std::string& token) {
     auto& sent = mail_.at(token);
     sent.fate = Fate::acknowledged;
+    sent.acknowledged = world_.now();
+    sent.wall = std::min(sent.wall, world_.wall());  // the clock may have been set back meanwhile
     ++totals_.acknowledged;
     totals_.recipients += sent.copies.size();
     for (const auto& [recipient, copy] : sent.copies)
@@ -148,15 +151,20 @@ void Judge::heard(std::uint64_t arrival) {
     arrivals_[arrival].excused = !recording_;
 }
 
-// News of a failure: for whom, by the machine-readable part; about what, by the returned header.
+// News of a failure: for whom, by the machine-readable part; about what, by the returned header, or by for whom.
 void Judge::bounce(std::string_view content, bool echo) {
     ++totals_.bounces;
-    const auto token = token_of(content);
+    constexpr std::string_view field = "\r\nFinal-Recipient: rfc822;";
+    auto token = token_of(content);
+    if (token.empty()) {  // where memory is short nothing is quoted: r3.TOKEN@d1.test
+        const auto named = content.substr(std::min(content.find(field), content.size()));
+        const auto begin = std::min(named.find('.'), named.size());
+        token = named.substr(begin, named.find('@') - begin).substr(begin < named.size());
+    }
     const auto found = mail_.find(token);
     if (found == mail_.end())
         return fault(fmt::format("invented: a bounce about '{}', which nobody sent", token));
     auto& sent = found->second;
-    constexpr std::string_view field = "\r\nFinal-Recipient: rfc822;";
     for (auto at = content.find(field); at != std::string_view::npos; at = content.find(field, at + 1)) {
         auto name = content.substr(at + field.size());
         name = name.substr(0, name.find("\r\n"));
@@ -173,6 +181,15 @@ void Judge::bounce(std::string_view content, bool echo) {
         if (!echo && copy->second.arrivals > 0 && !may_repeat(copy->second))
             fault(fmt::format("twice: {} was delivered to {}, and reported as failed", token, recipient));
         close(sent, copy->second, false);
+    }
+}
+
+void Judge::look_for_starved(const std::set<std::string>& domains, Duration longest) {
+    for (const auto& [token, sent] : mail_) {
+        if (sent.fate != Fate::acknowledged || world_.now() - sent.acknowledged < longest) continue;
+        for (const auto& [recipient, copy] : sent.copies)
+            if (!copy.closed() && domains.contains(recipient.substr(recipient.find('@') + 1)))
+                return fault(fmt::format("starved: {} for {}", token, recipient));
     }
 }
 
@@ -221,21 +238,20 @@ void Judge::read_log_line(const std::string& name, std::string_view line) {
 std::string Judge::verdict() {
     std::size_t shown = 0;
     for (const auto& [token, sent] : mail_) {
+        if (sent.fate != Fate::acknowledged) continue;
+        for (const auto& [recipient, copy] : sent.copies) {
+            if (copy.closed() || muddled_) continue;
+            // The null sender is not told. The others' servers never refuse for good, so they are, unless that, too, took too long.
+            const bool mute = may_have_expired(sent) || (sent.mail.sender.empty() && is_condemned(recipient));
+            if (!mute && ++shown <= 10) fault(fmt::format("lost: {} for {}", token, recipient));
+        }
+    }
+    shown = 0;
+    for (const auto& [token, sent] : mail_) {
         if (sent.fate != Fate::acknowledged || !logs_read_) continue;
         for (const auto& [recipient, copy] : sent.copies)
             if (const auto ends = logged_ends_[recipient]; ends != 1 && ++shown <= 10)
                 fault(fmt::format("unlogged: {} for {} has {} ends in the logs", token, recipient, ends));
-    }
-    shown = 0;
-    for (const auto& [token, sent] : mail_) {
-        if (sent.fate != Fate::acknowledged) continue;
-        for (const auto& [recipient, copy] : sent.copies) {
-            // The null sender is not told, and one whose server refuses mail for good cannot be.
-            const bool nobody = sent.mail.sender.empty() || is_condemned(lower(sent.mail.sender));
-            const bool mute = nobody && (is_condemned(recipient) || world_.now() - sent.since >= lifetime_);
-            if (!copy.closed() && !mute && ++shown <= 10)
-                fault(fmt::format("lost: {} for {}", token, recipient));
-        }
     }
     return faults_;
 }

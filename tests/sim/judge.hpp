@@ -6,6 +6,7 @@
 //   invented    an arrival that nobody sent, or for a recipient that was not accepted
 //   twice       a second arrival although the relay had heard the first 250, and had time to write it down
 //   baseless    news of a failure though no server refused that recipient for good and the time was not over
+//   starved     mail for a server that is well waits although nothing but another one's trouble is in its way
 //   untold      a reply out of order or out of place (clients report these)
 //   unlogged    the end of a recipient is not in the delivery logs once, or a line there is damaged or doubled
 // One thread.
@@ -54,9 +55,18 @@ class Judge {
     void condemned(const std::string& recipient) { condemned_[recipient] = world_.now(); }
     void condemned_domain(const std::string& domain) { condemned_domains_.insert(domain); }
     void condemned_everybody() { everybody_ = true; }
+    // A server has given replies that nobody had asked for: what the relay takes for an answer to its next command may be one of
+    // them, so mail may be gone by the server's word alone.
+    void muddled() { muddled_ = true; }
 
     // --- the world ---
     void crashed();
+    // From now on everything arrives within `longest`, if its time is not over by then.
+    void healed(Duration longest) {
+        delivered_by_ = world_.latest_wall() + std::chrono::duration_cast<std::chrono::milliseconds>(longest);
+    }
+    // Of acknowledged mail for these domains none is open that has been so for longer.
+    void look_for_starved(const std::set<std::string>& domains, Duration longest);
     // The relay can record nothing any more, until it is started again.
     void cannot_record();
 
@@ -83,7 +93,8 @@ class Judge {
     struct Sent {
         Mail mail;
         Fate fate = Fate::sending;
-        MonoTime since{};
+        MonoTime since{}, acknowledged{};
+        WallTime wall{};                     // when it may have been accepted, at the earliest
         std::map<std::string, Copy> copies;  // by accepted recipient
     };
     struct Arrival {
@@ -95,6 +106,7 @@ class Judge {
     void close(Sent& sent, Copy& copy, bool arrival);
     void read_log_line(const std::string& name, std::string_view line);
     bool is_condemned(const std::string& recipient) const;
+    bool may_have_expired(const Sent& sent) const { return delivered_by_ - sent.wall >= lifetime_; }
     bool may_repeat(const Copy& copy) const;
 
     World& world_;
@@ -106,7 +118,8 @@ class Judge {
     bool recording_ = true;
     std::map<std::string, MonoTime> condemned_;
     std::set<std::string> condemned_domains_;
-    bool everybody_ = false;
+    bool everybody_ = false, muddled_ = false;
+    WallTime delivered_by_{};
     std::size_t open_ = 0;  // recipients of acknowledged mail whose fate is not known
     bool logs_read_ = false;
     std::map<std::string, unsigned>

@@ -247,6 +247,13 @@ void SimRelay::stop() {
         shards_[i]->after(1us, [this, i] { parts_[i]->stop.signal(); });
 }
 
+// As the program does it: on each shard's thread.
+void SimRelay::reload(const inbound::Options& options) {
+    for (std::size_t i = 0; i < shards_.size(); ++i)
+        shards_[i]->after(1us,
+                          [this, i, terms = inbound::plain_terms(options)] { parts_[i]->in_force = terms; });
+}
+
 void SimRelay::kill(bool power_cut) {
     killed_ = true;
     if (power_cut)
@@ -295,6 +302,13 @@ std::string SimRelay::leftovers() const {
     none(Level::sessions_open, "sessions");
     none(Level::outbound_open, "outbound connections");
     none(Level::outbound_idle, "idle connections");
+    none(Level::deliveries_in_flight, "deliveries under way");
+    none(Level::unrecorded_remote, "remote 250s that were not recorded");
+    if (const auto count = connections_->count(); count != 0)
+        found += fmt::format("{} clients' connections counted\n", count);
+    for (auto* const shard : shards_)
+        if (const auto lent = slots_->desk(shard->id()).lent(); lent != 0)
+            found += fmt::format("{} slots of shard {} not given back\n", lent, index(shard->id()));
     if (const auto bytes = queues_->body_bytes(); bytes != 0)
         found += fmt::format("{} bytes of bodies left\n", bytes);
     return found;

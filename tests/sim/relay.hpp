@@ -52,6 +52,8 @@ class SimRelay {
     void start();
     void stop();  // a clean one; state() tells when it is over
     void kill(bool power_cut);
+    // Listeners of the same addresses: sessions that begin from now on are held to these.
+    void reload(const inbound::Options& options);
     State state() const { return state_; }
     const std::string& trouble() const { return trouble_; }
     bool alarmed() const { return !alarms_.empty(); }

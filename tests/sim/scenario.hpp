@@ -14,6 +14,9 @@ struct Outcome {
     std::string story;   // the last lines of the trace, when there are faults
     std::uint64_t hash = 0, steps = 0, disk_changes = 0, lost_pages = 0;
     unsigned lives = 0, kills = 0, power_cuts = 0;
+    unsigned ends_in_start = 0,
+             ends_in_stop = 0;  // of the crashes: while it was starting, while it was stopping
+    unsigned reloads = 0;
     Duration simulated{};
     // What the relay did, over all lives: messages moved into the store, loads from it, journal segments used again.
     std::uint64_t retired = 0, loads = 0, journal_bytes = 0;

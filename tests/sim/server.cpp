@@ -70,13 +70,16 @@ std::string MailServer::mood(Session& session, bool concerns_all) {
     }
     if (world_.chance(temper_.nonsense)) {
         constexpr std::string_view nonsense[] = {
-            "ok\r\n",       "250-\r\n250-going on\r\n",
-            "999 what\r\n", "\r\n",
-            "2500 OK\r\n",  "250 2.0.0 OK\r\n250 2.0.0 OK\r\n250 2.0.0 OK\r\n",
-            "\xff\xfe\r\n"};
+            "ok\r\n", "250-\r\n250-going on\r\n", "999 what\r\n", "\r\n", "2500 OK\r\n", "\xff\xfe\r\n"};
         session.crazy = true;
-        judge_.condemned_everybody();  // whatever the relay makes of it
+        judge_.condemned_everybody();  // the relay may give up for good; it must not take it for a success
         return std::string(nonsense[world_.below(std::size(nonsense))]);
+    }
+    if (world_.chance(temper_.inject)) {
+        session.crazy = true;
+        judge_.condemned_everybody();
+        judge_.muddled();
+        return "250 2.0.0 OK\r\n250 2.0.0 OK\r\n250 2.0.0 OK\r\n";
     }
     return {};
 }
@@ -116,6 +119,11 @@ Task<void> MailServer::serve(std::unique_ptr<runtime::Stream> stream) {
         const auto line = co_await session.lines.line(shard_.now() + patience);
         if (!line) break;
         on = co_await command(session, *line);
+    }
+    if (world_.chance(0.2)) {  // has no more to say, and listens for a while
+        session.stream->half_close();
+        const auto until = shard_.now() + world_.between(1s, 60s);
+        for (bool more = true; more;) more = co_await session.lines.line(until) != std::nullopt;
     }
     session.stream->abort(world_.chance(0.3) ? IoError::reset : IoError::canceled);
 }

@@ -14,6 +14,7 @@ namespace angarium::sim {
 // How servers behave at the moment: probabilities for each reply.
 struct Temper {
     double defer = 0, refuse = 0, close = 0, hang_up = 0, nonsense = 0, slow = 0;
+    double inject = 0;      // replies that nobody has asked for
     double forget = 0;      // the message is taken, and the connection breaks before the 250 is said
     double refuse_all = 0;  // 5xx where it concerns every recipient of the session: greeting, MAIL
 };

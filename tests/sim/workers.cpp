@@ -48,6 +48,7 @@ void SimWorkers::go_on() {
 }
 
 bool SimWorkers::wait_for_space() {
+    if (workers_of_this_thread == nullptr) return false;  // a start: nothing goes on meanwhile
     auto& self = *workers_of_this_thread;
     std::unique_lock lock(self.mutex_);
     if (self.give_up_) return false;

@@ -29,7 +29,12 @@ class World final : public Clock {
     MonoTime now() const { return now_; }
     Duration elapsed() const { return now_ - start; }
     // The wall clock is set, forward or back; timers do not move.
-    void shift_wall(Duration by) { wall_shift_ += duration_cast<std::chrono::milliseconds>(by); }
+    void shift_wall(Duration by) {
+        latest_wall_ = latest_wall();
+        wall_shift_ += duration_cast<std::chrono::milliseconds>(by);
+    }
+    // The latest that it has ever shown.
+    WallTime latest_wall() { return std::max(latest_wall_, wall()); }
 
     // --- dice ---
     Random& random() { return random_; }
@@ -88,6 +93,7 @@ class World final : public Clock {
     Random random_;
     MonoTime now_ = start;
     std::chrono::milliseconds wall_shift_{0};
+    WallTime latest_wall_{};
     std::priority_queue<Event> events_;
     std::uint64_t made_ = 0, steps_ = 0;
     std::uint64_t hash_ = 0xcbf29ce484222325ull;
