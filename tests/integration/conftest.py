@@ -20,7 +20,7 @@ sys.dont_write_bytecode = True
 
 
 def pytest_addoption(parser):
-    parser.addoption("--few", action="store_true", help="of a scenario with many variants the first and the last")
+    parser.addoption("--few", action="store_true", help="of a scenario with many variants the last")
 
 
 @pytest.hookimpl(trylast=True)  # what -m and -k leave
@@ -30,7 +30,7 @@ def pytest_collection_modifyitems(config, items):
     variants = {}
     for item in items:
         variants.setdefault((item.location[0], item.originalname), []).append(item)
-    dropped = {item for several in variants.values() for item in several[1:-1]}
+    dropped = {item for several in variants.values() for item in several[:-1]}
     config.hook.pytest_deselected(items=[item for item in items if item in dropped])
     items[:] = [item for item in items if item not in dropped]
 

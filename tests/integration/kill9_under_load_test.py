@@ -15,7 +15,7 @@ KILLS = 10 if place.SANITIZED else 50
 @pytest.mark.deadline(600)
 def test_nothing_acknowledged_is_lost(start):
     crashes = start(Crashes, seed=9, say=print)
-    crashes.run(KILLS)
+    least = 0 if place.SANITIZED else 3  # there the dice have too few throws
+    crashes.run(KILLS, least)
     print(crashes.summary())
-    if not place.SANITIZED:  # there the dice have too few throws
-        assert all(crashes.fell[moment] >= 3 for moment in MOMENTS), crashes.fell
+    assert all(crashes.fell[moment] >= least for moment in MOMENTS), crashes.fell

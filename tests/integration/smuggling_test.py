@@ -1,8 +1,8 @@
 """Nothing is ever split, joined or relayed that was not submitted as such, through to real receivers.
 
 End of data is CRLF.CRLF and nothing else (CVE-2023-51764, -51765, -51766). The matrix of support/smuggling.py goes to one relay,
-which delivers to aiosmtpd and smtp-sink (by DATA), to our own sink and Postfix (by BDAT; Postfix needs root and is left out
-without). Each of them must have got exactly the messages that the matrix says, in these bytes.
+which delivers to aiosmtpd and smtp-sink (by DATA), to our own sink (by BDAT) and to two of Postfix, by BDAT and by DATA (they need
+root and are left out without). Each of them must have got exactly the messages that the matrix says, in these bytes.
 """
 
 import os
@@ -43,18 +43,26 @@ class Receivers:
         self.aio, self.smtp_sink, self.sink = start(AioSink), start(SmtpSink, dump=True), start(Sink, bodies=True)
         self.addresses = {"aiosmtpd.test": self.aio.address, "smtp-sink.test": self.smtp_sink.address,
                           "sink.test": self.sink.address}
+        self.postfixes: dict[str, Postfix] = {}
         self.got = {"aiosmtpd.test": self.at_aiosmtpd, "smtp-sink.test": self.at_smtp_sink,
                     "sink.test": lambda: self.at_sink(self.sink, 0)}
         if os.getuid() == 0:
-            behind = start(Sink, bodies=True)
-            self.postfix = start(Postfix, behind.address, local_header_rewrite_clients="")  # header fields stay as they are
-            self.addresses["postfix.test"] = self.postfix.address
-            self.got["postfix.test"] = lambda: self.at_sink(behind, 1)
+            self.add_postfix(start, "postfix.test")
+            self.add_postfix(start, "postfix-data.test", smtpd_discard_ehlo_keywords="chunking")
+        else:
+            print("without root Postfix is left out")
+
+    def add_postfix(self, start, domain: str, **settings: str) -> None:
+        behind = start(Sink, bodies=True)
+        postfix = start(Postfix, behind.address, local_header_rewrite_clients="", **settings)  # header fields stay as they are
+        self.postfixes[domain] = postfix
+        self.addresses[domain] = postfix.address
+        self.got[domain] = lambda: self.at_sink(behind, 1)
 
     def wait_idle(self) -> None:
-        """Until Postfix has passed everything on; the others record before they answer."""
-        if hasattr(self, "postfix"):
-            wait_until(self.postfix.idle, 30, "an empty queue of Postfix")
+        """Until each Postfix has passed everything on; the others record before they answer."""
+        for domain, postfix in self.postfixes.items():
+            wait_until(postfix.idle, 30, f"an empty queue of {domain}")
 
     @staticmethod
     def at_sink(sink: Sink, others: int) -> list:
@@ -111,5 +119,7 @@ def test_nothing_is_split_joined_or_smuggled(start):
                  for what in (arrived - expected, expected - arrived) for (number, to, content), count in what.items()]
         assert not wrong, "\n".join(["came and should not, or should and did not:", *wrong[:20]])
     assert {message["by"] for message in receivers.sink.messages()} == {"BDAT"}
+    for domain, postfix in receivers.postfixes.items():
+        assert ("discarding EHLO keywords: CHUNKING" in postfix.log()) == (domain == "postfix-data.test"), "by DATA or by BDAT"
     relay.stop()
     print(f"{len(cases)} cases, {len(submitted)} messages at each of {', '.join(receivers.got)}")

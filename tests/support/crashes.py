@@ -6,7 +6,7 @@ A life: the relay starts with one to three shards, many clients send numbered me
     retire      while a journal segment's survivors are in the store but not yet flushed
     flush       while the store flushes
     compaction  while the store compacts
-    recovery    before it has said `ready`
+    recovery    behind the opening of the store, before it has said `ready`
     shutdown    behind SIGTERM, before it has exited
 
 For retire, flush and compaction the relay is held still (SIGSTOP) and looked at from outside, until it is found in the midst of
@@ -19,6 +19,7 @@ undamaged, and hardly anything twice: a crash between the remote 250 and our own
 messages than there are open connections.
 """
 
+import os
 import random
 import re
 import time
@@ -145,6 +146,12 @@ class RetireWatch:
         return self.seen and self.state() == self.manifest
 
 
+def uses(pid: int, folder: Path) -> bool:
+    """Whether the process has a file open below it."""
+    prefix = f"{folder.resolve()}/"
+    return any(os.readlink(link).startswith(prefix) for link in Path(f"/proc/{pid}/fd").iterdir())
+
+
 class Crashes:
     """A relay, its sink and the lives of the one; start() and end() as every thing of a test. `say` gets a line a kill."""
 
@@ -173,12 +180,16 @@ class Crashes:
     def report(self) -> str:
         return f"seed {self.seed}, {self.kills} kills in {self.lives} lives\n{self.relay.report()}\n{self.sink.report()}"
 
-    def run(self, kills: int) -> None:
-        """Kills it so often, then lets it deliver the rest; raises AssertionError where a promise is broken."""
+    def run(self, kills: int, least: int = 0) -> None:
+        """Kills it so often, and on until `least` kills fell into each moment (at most half as often again), then lets it deliver the
+        rest; raises AssertionError where a promise is broken."""
         began = time.monotonic()
         while self.kills < kills:
             self.deck = self.deck or self.dice.sample(MOMENTS, len(MOMENTS))
             self.live(self.deck.pop())
+        last = self.lives + kills // 2
+        while self.lives < last and (rare := [moment for moment in MOMENTS if self.fell[moment] < least]):
+            self.live(rare[0])
         self.relay.start()
         self.relay.wait_idle(120)
         self.relay.stop()
@@ -227,10 +238,12 @@ class Crashes:
         reach = self.reach["recovery"]
         self.relay.launch()
         time.sleep(self.delays.uniform(0, reach.seconds))  # the moment of the kill: chosen, waits for nothing
+        freeze(self.relay.process)
+        begun = uses(self.relay.process.pid, Path(self.relay.config["queue"]["path"]) / "store")
         self.relay.kill9()
         in_time = re.search(r"^ready$", self.relay.errors(), re.MULTILINE) is None
         reach.learn(in_time)
-        return {"recovery" if in_time else "any"}
+        return {"recovery"} if begun and in_time else {"any"}
 
     def under_load(self, moment: str, numbers: range) -> set[str] | None:
         self.relay.start()
