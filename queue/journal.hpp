@@ -1,8 +1,8 @@
 // A shard's journal: its write-ahead log, written and synced through the shard's ring, no thread of its own.
 //
 // Records gather while a group is in flight; when it is durable, the next group takes all that has gathered. So a lone
-// record never waits for company, and under load one sync carries many. Settles go first in every group, to keep the time
-// short in which a crash would deliver twice. Groups become durable in order, one in flight.
+// record never waits for company, and under load one sync carries many. Settles go before accepts in every group, to keep the
+// time short in which a crash would deliver twice, and what retire must carry on before both. Groups become durable in order, one in flight.
 //
 // A failed write or sync leaves the outcome unknown: the journal is dead from then on, every record in flight and every later
 // one hears failed(). Owning thread: the shard's.

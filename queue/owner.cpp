@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "engine/base/assert.hpp"
+#include "engine/base/mistakes.hpp"
 #include "engine/runtime/awaited_job.hpp"
 #include "queue/bounce.hpp"
 #include "queue/queue.hpp"
@@ -93,7 +94,7 @@ void Owner::settle_down() {
     // Room in the shard's windows: those that found none get their turn, in the order in which they came.
     const bool may = may_attempt();
     for (const auto source : sources) {
-        if (!may && !share(source).hungry.empty() && !stopping_)
+        if (!may && !share(source).hungry.empty() && !stopping_ && !makes(Mistake::pause_never_ends))
             pause_look_.arm(shard_.timers(), shard_.now() + 100ms);
         if (!may) continue;
         auto& hungry = share(source).hungry;

@@ -194,6 +194,11 @@ Result<Lsn> drain(runtime::FileSystem& files, const JournalSource& source, std::
         if (bytes >= batch_bytes)
             if (auto applied = apply(message->first); !applied) return std::unexpected(applied.error());
         auto survivor = survivor_of(fetcher, *message);
+        if (!survivor && source.repair) {  // a part of it lay in what was skipped
+            source.warn(fmt::format("journal {}: message {} is lost: {}", source.directory,
+                                    message->id.text(), survivor.error().text));
+            continue;
+        }
         if (!survivor) return std::unexpected(survivor.error());
         for (const auto& part : survivor->parts) bytes += part.size();
         batch.survivors.push_back(std::move(*survivor));

@@ -380,6 +380,8 @@ void derive(Config& c, const Findings& f) {
         while (f.given("queue.journal") && q.segment.count * segments > q.journal.count && q.segment > mib(1))
             q.segment.count /= 2;
     if (!f.given("queue.journal")) q.journal = std::max(q.journal, Bytes{q.segment.count * segments});
+    if (!f.given("queue.reserve"))
+        q.reserve = std::max(q.reserve, q.journal);  // all of it may move into the store
     if (!f.given("limits.message_size"))
         c.limits.message_size =
             std::min(c.limits.message_size, Bytes{q.journal.count / c.runtime.shards / 2});

@@ -69,8 +69,10 @@ void describe(V& v, C& c) {
     v.value("path", c.path, "folder of journal and store; on a local disk");
     v.value("journal", c.journal, mib(4), gib(4096), "size of the journals of all shards together");
     v.value("segment", c.segment, mib(1), gib(1), "size of one journal file");
-    v.value("reserve", c.reserve, Bytes{0}, gib(4096),
-            "of the disk: with less free, mail is refused (452), and what waits still has room; 0B: none");
+    v.value(
+        "reserve", c.reserve, Bytes{0}, gib(4096),
+        "of the disk: with less free, mail is refused (452); the journals' size and more leaves room for all "
+        "that was accepted; 0B: none");
     v.value("window", c.window, 16u, 1'000'000u, "ready deliveries in memory per destination");
     v.section("retry", c.retry, "when a deferred delivery is tried again");
 }

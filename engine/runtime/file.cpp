@@ -33,6 +33,7 @@ struct FileOperations::Entry {
     void on_done(Completion completion);
     void on_moved(std::size_t bytes);
     void finish(IoResult<std::size_t> result);
+    void let_go();
     // An unaligned rest of a direct file lies behind its end.
     bool past_end() const { return done % File::alignment != 0; }
 
@@ -82,14 +83,14 @@ void FileOperations::Entry::go_on() {
             owner.ring_.sync_data(op, file->descriptor_);
             break;
         case Step::writeback:
-            owner.ring_.begin_writeback(op, file->descriptor_, std::exchange(file->sent_, offset + done));
+            owner.ring_.begin_writeback(op, file->descriptor_, offset);
             break;
     }
 }
 
 void FileOperations::Entry::on_done(Completion completion) {
     const int result = completion.result;
-    if (step == Step::writeback) return finish(done);  // where it does not work, the kernel does it some time
+    if (step == Step::writeback) return let_go();  // where it does not work, the kernel does it some time
     if (result == -EINTR || result == -EAGAIN) return go_on();
     const bool refused = result == -EOPNOTSUPP || result == -EINVAL;
     if (refused && step == Step::write && synced && file->synced_writes_ && done == 0) {
@@ -112,12 +113,29 @@ void FileOperations::Entry::on_moved(std::size_t moved) {
         step = Step::sync;
         return go_on();
     }
-    if (step == Step::write && file->access_ == Access::append &&
-        offset + done >= file->sent_ + RingFile::much_unsent) {
-        step = Step::writeback;
-        return go_on();
-    }
+    const auto end = offset + done;
+    if (step == Step::write && file->access_ == Access::append && file->writeback_ == nullptr &&
+        end >= file->sent_ + RingFile::much_unsent)
+        owner.begin_writeback(*file, std::exchange(file->sent_, end));
     finish(done);
+}
+
+void FileOperations::begin_writeback(RingFile& file, std::uint64_t from) {
+    Entry& entry = take();
+    entry.step = Step::writeback;
+    entry.offset = from;
+    entry.bytes = {};
+    entry.done = 0;
+    entry.file = &file;
+    file.writeback_ = &entry;
+    entry.go_on();
+}
+
+// The writeback's end; its file may have gone.
+void FileOperations::Entry::let_go() {
+    if (file != nullptr) file->writeback_ = nullptr;
+    next_free = owner.free_;
+    owner.free_ = this;
 }
 
 void FileOperations::Entry::finish(IoResult<std::size_t> result) {
@@ -132,6 +150,7 @@ void FileOperations::Entry::finish(IoResult<std::size_t> result) {
 
 RingFile::~RingFile() {
     ANGARIUM_ASSERT(under_way_ == 0);
+    if (writeback_ != nullptr) writeback_->file = nullptr;  // the kernel keeps what it needs
     ::close(descriptor_);
 }
 

@@ -3,6 +3,7 @@
 The files are edited here, after the format in queue/journal_format.hpp.
 """
 
+import re
 from pathlib import Path
 
 import pytest
@@ -76,6 +77,29 @@ def test_a_repair_is_once(start, relay_to):
     relay.kill9()
     relay.options = []
     relay.start()  # as every day from now on
+    relay.stop()
+
+
+def test_a_repair_gives_up_a_message_whose_part_is_damaged(start, relay_to):
+    """A large one lies in parts, in groups before the one that makes it a message."""
+    sink = start(Sink, rules=[{"stage": "banner", "delay": 600}])
+    relay = relay_to(sink.address, runtime={"shards": 1})
+    with RawClient(relay.smtp) as client:
+        client.command("EHLO client.test")
+        for number, size in [(0, 5000), (1, 700_000), (2, 5000)]:
+            client.mail("a@source.test", ["b@destination.test"], plain(number, size))
+    relay.kill9()
+    sink.end()
+    sink.options["rules"] = []
+    sink.start()
+    parts = [group for group in groups(Path(relay.config["queue"]["path"])) if group.bytes > 200_000]
+    assert len(parts) >= 2, parts
+    damage(parts[0])
+    relay.options = ["--repair-journal"]
+    relay.start()
+    assert re.search(r"message [0-9A-Z]{26} is lost", relay.errors()), relay.errors()
+    wait_until(lambda: len(sink.messages()) == 2, 20, "the others")
+    assert sorted(m["number"] for m in sink.messages()) == [0, 2]
     relay.stop()
 
 

@@ -175,7 +175,7 @@ void Judge::bounce(std::string_view content, bool echo) {
             fault(fmt::format("invented: a bounce of {} for {}", token, recipient));
             continue;
         }
-        const bool over = world_.now() - sent.since >= lifetime_ * 8 / 10;  // the wall clock may have jumped
+        const bool over = world_.latest_wall() - sent.wall >= lifetime_ * 8 / 10;
         if (!over && !is_condemned(recipient))
             fault(fmt::format("baseless: {} was reported as failed for {}", token, recipient));
         if (!echo && copy->second.arrivals > 0 && !may_repeat(copy->second))
@@ -241,8 +241,12 @@ std::string Judge::verdict() {
         if (sent.fate != Fate::acknowledged) continue;
         for (const auto& [recipient, copy] : sent.copies) {
             if (copy.closed() || muddled_) continue;
-            // The null sender is not told. The others' servers never refuse for good, so they are, unless that, too, took too long.
-            const bool mute = may_have_expired(sent) || (sent.mail.sender.empty() && is_condemned(recipient));
+            // The null sender is not told. The others are, by servers that never refuse for good; but the news may have expired,
+            // too: early where the recipient was condemned, else a second lifetime later.
+            const bool condemned = is_condemned(recipient), null = sent.mail.sender.empty();
+            const bool expired = may_have_expired(sent, 1);
+            const bool mute =
+                null ? condemned || expired : (condemned && expired) || may_have_expired(sent, 2);
             if (!mute && ++shown <= 10) fault(fmt::format("lost: {} for {}", token, recipient));
         }
     }

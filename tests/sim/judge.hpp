@@ -106,7 +106,9 @@ class Judge {
     void close(Sent& sent, Copy& copy, bool arrival);
     void read_log_line(const std::string& name, std::string_view line);
     bool is_condemned(const std::string& recipient) const;
-    bool may_have_expired(const Sent& sent) const { return delivered_by_ - sent.wall >= lifetime_; }
+    bool may_have_expired(const Sent& sent, int times) const {
+        return delivered_by_ - sent.wall >= lifetime_ * times;
+    }
     bool may_repeat(const Copy& copy) const;
 
     World& world_;

@@ -71,7 +71,8 @@ constexpr Known mistakes[] = {{"none", 0, ""},
                               {"slot_never_returned", 1, "kept"},
                               {"connection_never_closed", 4, "kept"},
                               {"greedy_window", 84, "starved"},
-                              {"terms_renewed", 3, "untold"}};
+                              {"terms_renewed", 3, "untold"},
+                              {"pause_never_ends", 1, "stuck"}};
 static_assert(std::size(mistakes) == static_cast<std::size_t>(Mistake::last_one));
 
 constexpr std::uint64_t one_in = 50;  // is told twice
@@ -153,6 +154,7 @@ void count(Shared& shared, const Outcome& outcome) {
 }
 
 int play_one(std::uint64_t seed, bool loud) {
+    if (!loud) ::alarm(longest_story);
     const auto outcome = play(seed, loud);
     if (!outcome.faults.empty()) report(outcome, seed);
     fmt::print("seed {}: {} after {} events, {} lives, trace {:016x}\n", seed,
@@ -165,8 +167,7 @@ int play_one(std::uint64_t seed, bool loud) {
 // flushes and one that compacts, change the disk at the same time, a cut at the n-th change may fall elsewhere: one story in some
 // dozens is not the same each time, so one of three tries will do.
 bool told_the_same(std::uint64_t seed, std::uint64_t hash, std::string& text) {
-    const auto program = std::filesystem::read_symlink("/proc/self/exe").string();
-    const auto command = fmt::format("'{}' --seed {} 2>/dev/null", program, seed);
+    const auto command = fmt::format("/proc/{}/exe --seed {} 2>/dev/null", ::getpid(), seed);
     for (int i = 0; i < 3; ++i) {
         auto* const again = ::popen(command.c_str(), "r");
         if (again == nullptr) return false;
@@ -196,7 +197,7 @@ bool told_the_same(std::uint64_t seed, std::uint64_t hash, std::string& text) {
                    (++shared.told_again, told_the_same(at, outcome.hash, again))) {
             continue;
         } else {
-            fmt::print("seed {}: {:016x}, and told again it has another trace: {}", at, outcome.hash, again);
+            fmt::print("seed {}: {:016x}, but told again: {}", at, outcome.hash, again);
             std::fflush(stdout);
         }
         shared.faults += 1;
