@@ -192,6 +192,7 @@ void SimDisk::apply(std::map<std::string, File>& names, const NameChange& change
 
 void SimDisk::changed() {
     if (++changes_ < cut_at_) return;
+    was_cut_ = was_cut_ || !frozen();
     if (cut_power_)
         cut_power();
     else

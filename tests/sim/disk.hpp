@@ -87,6 +87,8 @@ class SimDisk {
     }
     // The power has failed, or the process was killed: what is done to the disk from now on is not there at the next start.
     bool frozen() const { return next_.has_value(); }
+    // A crash has fallen on the n-th change, ever.
+    bool was_cut() const { return was_cut_; }
     bool power_failed() const { return frozen() && power_failed_; }
     // The power fails now, unless it already has.
     void cut_power();
@@ -117,7 +119,7 @@ class SimDisk {
     std::optional<State> next_;
     std::map<std::string, bool> directories_;
     std::uint64_t tickets_ = 0, last_ticket_ = 0, changes_ = 0, cut_at_ = ~std::uint64_t{0}, lost_pages_ = 0;
-    bool cut_power_ = true, power_failed_ = false;
+    bool cut_power_ = true, power_failed_ = false, was_cut_ = false;
     std::uint64_t capacity_ = 4ull << 30, used_ = 0;
 };
 

@@ -75,7 +75,7 @@ constexpr Known mistakes[] = {{"none", 0, ""},
                               {"pause_never_ends", 1, "stuck"}};
 static_assert(std::size(mistakes) == static_cast<std::size_t>(Mistake::last_one));
 
-constexpr std::uint64_t one_in = 50;  // is told twice
+constexpr std::uint64_t one_in = 10;  // is told twice, if it can be
 constexpr std::uint64_t batch = 20;   // stories of one process: what crashes leave behind goes with it
 
 // A story takes a second or two, ten under a sanitizer. One that stands still is a fault like others.
@@ -163,20 +163,14 @@ int play_one(std::uint64_t seed, bool loud) {
     ::_exit(outcome.faults.empty() ? 0 : 1);
 }
 
-// Told once more, by another process, a story must have the same trace. `text`: what that one said. Where RocksDB's threads, one that
-// flushes and one that compacts, change the disk at the same time, a cut at the n-th change may fall elsewhere: one story in some
-// dozens is not the same each time, so one of three tries will do.
+// Told once more, by another process, a story must have the same trace. `text`: what that one said.
 bool told_the_same(std::uint64_t seed, std::uint64_t hash, std::string& text) {
     const auto command = fmt::format("/proc/{}/exe --seed {} 2>/dev/null", ::getpid(), seed);
-    for (int i = 0; i < 3; ++i) {
-        auto* const again = ::popen(command.c_str(), "r");
-        if (again == nullptr) return false;
-        text.resize(4096);
-        text.resize(std::fread(text.data(), 1, text.size(), again));
-        if (::pclose(again) == 0 && text.find(fmt::format("trace {:016x}", hash)) != std::string::npos)
-            return true;
-    }
-    return false;
+    auto* const again = ::popen(command.c_str(), "r");
+    if (again == nullptr) return false;
+    text.resize(4096);
+    text.resize(std::fread(text.data(), 1, text.size(), again));
+    return ::pclose(again) == 0 && text.find(fmt::format("trace {:016x}", hash)) != std::string::npos;
 }
 
 // In a process of its own. `at`: the story it is at, so that one that ends the process has a name.
@@ -193,7 +187,7 @@ bool told_the_same(std::uint64_t seed, std::uint64_t hash, std::string& text) {
         count(shared, outcome);
         if (!outcome.faults.empty()) {
             report(outcome, at);
-        } else if (at % one_in != 0 || mistake_to_make != Mistake::none ||
+        } else if (at % one_in != 0 || !outcome.repeats || mistake_to_make != Mistake::none ||
                    (++shared.told_again, told_the_same(at, outcome.hash, again))) {
             continue;
         } else {

@@ -47,6 +47,7 @@ class Story {
         if (!outcome.faults.empty())
             for (const auto& line : world_.last_lines()) outcome.story += line + "\n";
         outcome.hash = world_.hash();
+        outcome.repeats = !disk_.was_cut();
         outcome.steps = world_.steps();
         outcome.disk_changes = disk_.changes();
         outcome.lost_pages = disk_.lost_pages();

@@ -12,6 +12,9 @@ namespace angarium::sim {
 struct Outcome {
     std::string faults;  // empty: all promises were kept
     std::string story;   // the last lines of the trace, when there are faults
+    // RocksDB's threads, one that flushes and one that compacts, may change the disk in another order next time: where a crash
+    // fell on the n-th change, what is left may not be the same.
+    bool repeats = false;
     std::uint64_t hash = 0, steps = 0, disk_changes = 0, lost_pages = 0;
     unsigned lives = 0, kills = 0, power_cuts = 0;
     unsigned ends_in_start = 0,
