@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "engine/base/assert.hpp"
-#include "engine/base/mistakes.hpp"
 #include "engine/runtime/awaited_job.hpp"
 #include "queue/bounce.hpp"
 #include "queue/queue.hpp"
@@ -94,7 +93,7 @@ void Owner::settle_down() {
     // Room in the shard's windows: those that found none get their turn, in the order in which they came.
     const bool may = may_attempt();
     for (const auto source : sources) {
-        if (!may && !share(source).hungry.empty() && !stopping_ && !makes(Mistake::pause_never_ends))
+        if (!may && !share(source).hungry.empty() && !stopping_)
             pause_look_.arm(shard_.timers(), shard_.now() + 100ms);
         if (!may) continue;
         auto& hungry = share(source).hungry;

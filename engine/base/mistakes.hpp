@@ -28,7 +28,6 @@ enum class Mistake : std::uint8_t {
     connection_never_closed,  // a client's connection is counted for ever
     greedy_window,            // one destination may take all room of a window
     terms_renewed,            // a reload changes the terms of sessions that have begun
-    pause_never_ends,         // nobody looks again whether attempts may begin
     last_one,
 };
 

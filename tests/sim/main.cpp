@@ -71,8 +71,7 @@ constexpr Known mistakes[] = {{"none", 0, ""},
                               {"slot_never_returned", 1, "kept"},
                               {"connection_never_closed", 4, "kept"},
                               {"greedy_window", 84, "starved"},
-                              {"terms_renewed", 3, "untold"},
-                              {"pause_never_ends", 1, "stuck"}};
+                              {"terms_renewed", 3, "untold"}};
 static_assert(std::size(mistakes) == static_cast<std::size_t>(Mistake::last_one));
 
 constexpr std::uint64_t one_in = 10;  // is told twice, if it can be
