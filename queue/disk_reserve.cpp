@@ -38,12 +38,12 @@ runtime::Task<void> DiskReserve::watch(runtime::Shard& shard, runtime::Workers& 
     if (bytes_ == 0) co_return;
     runtime::Timer next([](void* self) { static_cast<DiskReserve*>(self)->wake_.signal(); }, this);
     while (!stopping_) {
-        next.arm(shard.timers(), shard.now() + pause);
-        co_await wake_.wait();
-        if (stopping_) break;
         Look look(*this);
         workers.submit(look);
         co_await look;
+        if (stopping_) break;
+        next.arm(shard.timers(), shard.now() + pause);
+        co_await wake_.wait();
     }
 }
 

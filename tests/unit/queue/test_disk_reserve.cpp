@@ -71,14 +71,14 @@ TEST_F(DiskReserveTest, AWorkerLooksOnceASecond) {
     files.free = 0;
     shard.settle();
     for (int second = 0; second < 3; ++second) {
-        EXPECT_TRUE(workers.jobs.empty());
-        shard.advance(1s);
         EXPECT_EQ(workers.jobs.size(), 1u);
         shard.advance(10s);
         EXPECT_EQ(workers.jobs.size(), 1u) << "one at a time, however long it takes";
         workers.run();
         shard.settle();
         EXPECT_TRUE(reserve.touched());
+        EXPECT_TRUE(workers.jobs.empty());
+        if (second < 2) shard.advance(1s);
     }
     EXPECT_EQ(workers.worked, 3u);
     reserve.stop();
@@ -89,7 +89,6 @@ TEST_F(DiskReserveTest, AWorkerLooksOnceASecond) {
 TEST_F(DiskReserveTest, AStopWaitsForTheLookThatIsUnderWay) {
     auto watching = reserve.watch(shard, workers);
     shard.settle();
-    shard.advance(1s);
     reserve.stop();
     shard.settle();
     EXPECT_FALSE(watching.done());
