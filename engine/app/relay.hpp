@@ -1,8 +1,8 @@
 // The relay: everything of one process, wired. `main` makes one from the configuration and runs it; a message's way through it
 // is told in the project's README. Each shard gets an inbound server, a queue, a resolver and a dispatcher of its own.
 //
-// Start, in step over all shards: journals of another number of shards, or to be repaired, are drained · each shard reads its journal · listeners
-// are bound · mail flows. Stop (TERM): no new connections, sessions hear 421 · attempts finish · outcomes are recorded ·
+// Start, in step over all shards: journals of another number of shards, or to be repaired, are drained · each shard reads its
+// journal · listeners are bound · mail flows. Stop (TERM): no new connections, sessions hear 421 · attempts finish · outcomes are recorded ·
 // journals and the delivery log are synced · exit.
 #pragma once
 

@@ -33,7 +33,7 @@ struct FileOperations::Entry {
     void on_done(Completion completion);
     void on_moved(std::size_t bytes);
     void finish(IoResult<std::size_t> result);
-    void let_go();
+    void let_go(bool sent);
     // An unaligned rest of a direct file lies behind its end.
     bool past_end() const { return done % File::alignment != 0; }
 
@@ -90,7 +90,8 @@ void FileOperations::Entry::go_on() {
 
 void FileOperations::Entry::on_done(Completion completion) {
     const int result = completion.result;
-    if (step == Step::writeback) return let_go();  // where it does not work, the kernel does it some time
+    if (step == Step::writeback)
+        return let_go(result == 0);  // where it does not work, the kernel does it some time
     if (result == -EINTR || result == -EAGAIN) return go_on();
     const bool refused = result == -EOPNOTSUPP || result == -EINVAL;
     if (refused && step == Step::write && synced && file->synced_writes_ && done == 0) {
@@ -113,17 +114,18 @@ void FileOperations::Entry::on_moved(std::size_t moved) {
         step = Step::sync;
         return go_on();
     }
-    const auto end = offset + done;
-    if (step == Step::write && file->access_ == Access::append && file->writeback_ == nullptr &&
-        end >= file->sent_ + RingFile::much_unsent)
-        owner.begin_writeback(*file, std::exchange(file->sent_, end));
+    if (step == Step::write && file->access_ == Access::append) {
+        file->written_ = offset + done;
+        owner.send_on(*file);
+    }
     finish(done);
 }
 
-void FileOperations::begin_writeback(RingFile& file, std::uint64_t from) {
+void FileOperations::send_on(RingFile& file) {
+    if (file.writeback_ != nullptr || file.written_ < file.sent_ + RingFile::much_unsent) return;
     Entry& entry = take();
     entry.step = Step::writeback;
-    entry.offset = from;
+    entry.offset = std::exchange(file.sent_, file.written_);
     entry.bytes = {};
     entry.done = 0;
     entry.file = &file;
@@ -131,11 +133,13 @@ void FileOperations::begin_writeback(RingFile& file, std::uint64_t from) {
     entry.go_on();
 }
 
-// The writeback's end; its file may have gone.
-void FileOperations::Entry::let_go() {
-    if (file != nullptr) file->writeback_ = nullptr;
+// The writeback's end; its file may have gone, or have grown meanwhile.
+void FileOperations::Entry::let_go(bool sent) {
     next_free = owner.free_;
     owner.free_ = this;
+    if (file == nullptr) return;
+    file->writeback_ = nullptr;
+    if (sent) owner.send_on(*file);
 }
 
 void FileOperations::Entry::finish(IoResult<std::size_t> result) {

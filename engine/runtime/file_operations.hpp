@@ -23,8 +23,8 @@ class FileOperations {
     // Short reads and writes go on; a synced write is one call where the file system can, else a write and a sync.
     void start(RingFile& file, Operation<std::size_t>& operation, Step step, std::uint64_t offset,
                std::span<std::byte> bytes, Durability durability);
-    // Nobody waits for it: where the disk is busy it may take long.
-    void begin_writeback(RingFile& file, std::uint64_t from);
+    // Begins to write back what was appended, if it is much. Nobody waits for it: where the disk is busy it may take long.
+    void send_on(RingFile& file);
 
   private:
     friend class RingFile;
@@ -64,6 +64,7 @@ class RingFile final : public File {
     bool direct_;
     bool synced_writes_ = true;  // RWF_DSYNC works here, as far as we know
     std::uint64_t sent_ = 0;     // an appended file's bytes before this are at the disk, or on their way
+    std::uint64_t written_ = 0;  // its end, as far as it was written here
     FileOperations::Entry* writeback_ = nullptr;  // under way
     unsigned under_way_ = 0;
 };
