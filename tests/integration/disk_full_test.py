@@ -62,7 +62,8 @@ def test_full_and_free_again(disk, start):
     metrics = relay.metrics()
     assert says_full(metrics)
     assert metrics['angarium_inbound_rejections_total{reason="storage"}'] > 0
-    assert metrics.total("angarium_disk_free_bytes") < 8 << 20
+    # Of 72 MiB; not none, as the file that no longer fitted is taken away again, and the store's are up to a buffer long.
+    assert metrics.total("angarium_disk_free_bytes") < (DISK - BALLAST) // 2
     assert metrics.total("angarium_ready") == 1, "it is well, only full"
 
     (disk / "ballast").unlink()
