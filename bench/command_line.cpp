@@ -185,7 +185,10 @@ void add_send(CLI::App& parent, const Choose& choose) {
     app.add_flag_callback(
            "--tls-1.2", [o] { o->tls_newest = runtime::TlsVersion::v1_2; }, "do not offer TLS 1.3")
         ->needs(tls);
-    app.add_option("--rate", o->rate, "messages a second, open loop: latency counts from when each was due");
+    auto* rate = app.add_option("--rate", o->rate,
+                                "messages a second, open loop: latency counts from when each was due");
+    add_duration(app, "--pause", o->pause, "of each session between its messages, as in 50ms")
+        ->excludes(rate);
     app.add_flag("--pipelining", o->pipelining, "MAIL, RCPT and DATA in one flight, where offered");
     app.add_flag("--chunking", o->chunking, "BDAT instead of DATA, where offered");
     auto* keep = app.add_flag("--keep-sessions");
@@ -277,7 +280,7 @@ void add_relay(CLI::App& parent, const Choose& choose) {
     auto* duration =
         add_duration(app, "--duration", o->duration, "how long to send, as in 10s")->excludes(messages);
     app.add_option("--warmup", o->warm_up,
-                   "the first so many, which rates, latencies and the relay's use do not count");
+                   "so many before them, which are delivered when those begin and count for nothing");
     app.add_option("--sessions", o->sessions, "the generator's connections")->capture_default_str();
     app.add_option("--size", o->size, "of a message, as `bench send` takes it")->capture_default_str();
     app.add_option("--recipients", o->recipients, "of a message")

@@ -13,6 +13,7 @@ using Fate = ClientDialogue::Target::Fate;
 
 constexpr Duration connect_timeout = 30s;
 constexpr Duration pause_after_refusal = 100ms;
+constexpr Duration longest_sleep = 100ms;       // before a look whether all is over
 constexpr unsigned most_deferrals = 600;        // a minute of pauses: then the message has failed
 constexpr unsigned most_failed_connects = 300;  // in a row, a session's: half a minute of pauses
 
@@ -75,6 +76,12 @@ bool Generator::claim(Ticket& ticket) {
     for (unsigned i = 0; i < state_.options.recipients; ++i)
         ticket.targets.push_back({i, state_.choice.draw(random_), Fate::open});
     return true;
+}
+
+Task<void> Generator::rest() {
+    const auto end = shard_.now() + state_.options.pause;
+    while (shard_.now() < end && may_begin())
+        co_await shard_.sleep(std::min<Duration>(end - shard_.now(), longest_sleep));
 }
 
 void Generator::begin(ClientDialogue& dialogue, Ticket& ticket) {
@@ -154,6 +161,7 @@ Task<bool> Generator::converse(std::unique_ptr<Stream>& stream, ClientDialogue& 
             if (!greeted) tally_.connections.add();
             greeted = true;
             if (ticket.held && ticket.deferrals > 0) co_await shard_.sleep(pause_after_refusal);
+            if (!ticket.held && begun > 0 && (most == 0 || begun < most)) co_await rest();
             if (!ticket.held && pacer_ && (most == 0 || begun < most) && may_begin()) {
                 const auto due = co_await pacer_->next();
                 ticket.due = due.value_or(0);

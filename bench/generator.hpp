@@ -65,6 +65,7 @@ class Generator {
     runtime::Task<bool> converse(std::unique_ptr<runtime::Stream>& stream, ClientDialogue& dialogue,
                                  Ticket& ticket);
     bool may_begin() const;
+    runtime::Task<void> rest();  // options.pause, or until all is over
     bool claim(Ticket& ticket);
     void begin(ClientDialogue& dialogue, Ticket& ticket);
     // A transaction has ended, or (`lost`) its connection has.

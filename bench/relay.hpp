@@ -12,9 +12,10 @@
 namespace angarium::bench {
 
 struct RelayOptions {
-    std::uint64_t messages = 0;  // accepted in all; 0: until `duration` is over
+    std::uint64_t messages = 0;  // accepted; 0: until `duration` is over
     Duration duration{};
-    std::uint64_t warm_up = 0;  // the first of them, which rates, latencies and the relay's use do not count
+    std::uint64_t warm_up =
+        0;  // messages before them, which are delivered when those begin, and count for nothing
     unsigned sessions = 50;
     std::string size = "4KiB";  // as `bench send` takes it
     unsigned recipients = 1;    // of one message
@@ -33,7 +34,7 @@ struct RelayOptions {
 };
 
 // Runs, prints the result on standard output (diagnostics and progress on standard error) and returns the exit code: 0
-// only if every message was accepted and arrived exactly once and undamaged and a warm-up ended, 130 when interrupted.
+// only if every message was accepted and arrived exactly once and undamaged, 130 when interrupted.
 int run_relay(const RelayOptions& options);
 
 }  // namespace angarium::bench

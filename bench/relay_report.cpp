@@ -91,8 +91,6 @@ std::string relay_text(const RelayOptions& o, const RelaySummary& s) {
     lines.line("exactly once", fmt::format("{}: {} of {} arrived, {} lost, {} duplicated, {} damaged",
                                            s.exact() ? "yes" : "NO", s.delivered, s.copies, s.lost(),
                                            s.duplicated, s.damaged));
-    if (!s.warm)
-        lines.line("warm-up", "did not end before all did: nothing was measured; send more, or longer");
     if (o.keep || !s.exact()) lines.line("files", s.folder);
     return fmt::to_string(out) + "\n" + lines.text();
 }
@@ -100,7 +98,6 @@ std::string relay_text(const RelayOptions& o, const RelaySummary& s) {
 std::string relay_json(const RelayOptions& o, const RelaySummary& s) {
     ordered_json out;
     out["exact"] = s.exact();
-    out["warm"] = s.warm;
     out["accepted"] = s.accepted;
     out["copies"] = s.copies;
     out["delivered"] = s.delivered;

@@ -29,10 +29,11 @@ using Words = std::vector<std::string>;
 constexpr Duration patience = 60s;     // without anything that moves, or for an end
 constexpr Duration look_pause = 10ms;  // between looks at the children
 constexpr Duration memory_every = 200ms;
-constexpr Duration rest = 300ms;             // nothing done for so long: the relay is at rest
+constexpr Duration rest = 300ms;    // nothing moved into the store for so long: the relay is at rest
+constexpr Duration long_rest = 4s;  // the same of a queue that waits: what is old moves every few seconds
 constexpr Duration counters_every = 1100ms;  // the relay's loops tell their counters once a second
 constexpr std::string_view dead_suffix = "dead.test";
-constexpr unsigned dead_domains = 100;
+constexpr unsigned dead_domains = 1000;
 
 // A port of 127.0.0.1 that is ours and where nobody listens, so that connections are refused; or a look whether one is free.
 class HeldPort {
@@ -97,10 +98,11 @@ class RelayRun::Measurement {
 
     Result<void> run() {
         using Step = Result<void> (Measurement::*)();
-        constexpr Step steps[] = {
-            &Measurement::make_folder, &Measurement::start_sink,   &Measurement::start_relay,
-            &Measurement::fill,        &Measurement::start_send,   &Measurement::follow,
-            &Measurement::settle,      &Measurement::take_results, &Measurement::finish};
+        constexpr Step steps[] = {&Measurement::make_folder,  &Measurement::start_sink,
+                                  &Measurement::start_relay,  &Measurement::fill,
+                                  &Measurement::warm_up,      &Measurement::start_send,
+                                  &Measurement::follow,       &Measurement::settle,
+                                  &Measurement::take_results, &Measurement::finish};
         for (const auto step : steps)
             if (auto done = (this->*step)(); !done) return done;
         return {};
@@ -118,6 +120,7 @@ class RelayRun::Measurement {
     Result<void> start_sink();
     Result<void> start_relay();
     Result<void> fill();
+    Result<void> warm_up();
     Result<void> start_send();
     Result<void> follow();
     Result<void> settle();
@@ -132,6 +135,12 @@ class RelayRun::Measurement {
     Result<void> pause(Duration time = look_pause);
     Result<void> look(Scrape& into);
     Result<void> sample(Sample& into);
+    // The generator, with the load that is measured.
+    Result<void> start_load(const std::string& name, Words much);
+    // Until it has ended, and nothing else.
+    Result<void> until_sent();
+    // Until no mail moves into the store for so long, or some time has passed.
+    Result<void> until_rest(Duration still);
     json sink_state() const { return json::parse(sink_->last_line(), nullptr, false); }
     void note_memory();
 
@@ -145,6 +154,7 @@ class RelayRun::Measurement {
     Endpoint dns_, smtp_, http_;
     std::unique_ptr<Child> sink_, relay_, send_;
     Sample begin_, end_;
+    double began_ = 0;  // the measured load, seconds since 1970
     RelaySummary summary_;
 };
 
@@ -283,25 +293,59 @@ Result<void> RelayRun::Measurement::fill() {
                 std::string(dead_suffix),
                 "--json"};
     if (auto started = start(send_, "waiting", std::move(words), false); !started) return started;
+    if (auto sent = until_sent(); !sent) return sent;
+    if (auto rested = until_rest(long_rest); !rested) return rested;
+    return start_sink();  // a fresh one: reports while nothing came are no cost of a message
+}
+
+Result<void> RelayRun::Measurement::until_sent() {
     while (send_->running())
         if (auto passed = pause(); !passed) return passed;
-    if (send_->exit_code() != 0) return trouble(*send_, "failed");
+    return send_->exit_code() == 0 ? Result<void>{} : trouble(*send_, "failed");
+}
+
+Result<void> RelayRun::Measurement::until_rest(Duration still) {
     const auto deadline = mono_nanoseconds() + std::uint64_t{patience.count()};
     double done = -1;
-    for (std::uint64_t since = 0; since == 0 || mono_nanoseconds() < since + std::uint64_t{rest.count()};) {
+    for (std::uint64_t since = 0;
+         since == 0 || mono_nanoseconds() < since + static_cast<std::uint64_t>(still.count());) {
         Scrape now;
         if (auto looked = look(now); !looked) return looked;
-        const auto work =
-            now.total("angarium_delivery_attempts_total") + now.total("angarium_store_batches_total");
+        const auto work = now.total("angarium_store_batches_total");
         if (work != done) done = work, since = mono_nanoseconds();
         if (mono_nanoseconds() > deadline) break;  // busy with them still: so be it
         if (auto passed = pause(rest / 10); !passed) return passed;
     }
-    return start_sink();  // a fresh one: reports while nothing came are no cost of a message
+    return {};
+}
+
+// Delivered to the last copy before anything is measured: else the relay would be given what it had accepted by then.
+Result<void> RelayRun::Measurement::warm_up() {
+    if (options_.warm_up == 0) return {};
+    if (auto started = start_load("warm-up", {"--messages", std::to_string(options_.warm_up)}); !started)
+        return started;
+    if (auto sent = until_sent(); !sent) return sent;
+    const auto deadline = mono_nanoseconds() + std::uint64_t{patience.count()};
+    while (number(sink_state(), "unique") < static_cast<double>(options_.warm_up * options_.recipients)) {
+        if (mono_nanoseconds() > deadline)
+            return failure(fmt::format("of the warm-up's {} copies {} have arrived after {} s\n{}",
+                                       options_.warm_up * options_.recipients, number(sink_state(), "unique"),
+                                       patience / 1s, relay_->trouble("said").text));
+        if (auto passed = pause(); !passed) return passed;
+    }
+    summary_.warmed = options_.warm_up;
+    return until_rest(rest);
 }
 
 Result<void> RelayRun::Measurement::start_send() {
+    const auto& o = options_;
     if (auto done = sample(begin_); !done) return done;
+    began_ = static_cast<double>(wall_microseconds()) / 1e6;
+    if (o.messages > 0) return start_load("generator", {"--messages", std::to_string(o.messages)});
+    return start_load("generator", {"--duration", fmt::format("{}us", o.duration.count() / 1000)});
+}
+
+Result<void> RelayRun::Measurement::start_load(const std::string& name, Words much) {
     const auto& o = options_;
     Words words{"bench",
                 "send",
@@ -315,25 +359,16 @@ Result<void> RelayRun::Measurement::start_send() {
                 "--recipients",
                 std::to_string(o.recipients),
                 "--domains",
-                std::to_string(o.domains),
-                "--warmup",
-                std::to_string(o.warm_up)};
-    const auto option = [&words](std::string name, std::string value) {
-        words.push_back(std::move(name));
-        words.push_back(std::move(value));
-    };
-    if (o.messages > 0)
-        option("--messages", std::to_string(o.messages));
-    else
-        option("--duration", fmt::format("{}us", o.duration.count() / 1000));
-    if (o.rate > 0) option("--rate", fmt::format("{}", o.rate));
-    return start(send_, "generator", std::move(words), false);
+                std::to_string(o.domains)};
+    words.insert(words.end(), much.begin(), much.end());
+    if (o.rate > 0) words.insert(words.end(), {"--rate", fmt::format("{}", o.rate)});
+    return start(send_, name, std::move(words), false);
 }
 
 // Until everything has arrived, or nothing more will.
 Result<void> RelayRun::Measurement::follow() {
     bool sending = true;
-    auto& warm = summary_.warm = options_.warm_up == 0;
+    const auto before = summary_.warmed * options_.recipients;  // copies
     const auto began = mono_nanoseconds();
     std::uint64_t seen = 0, moved = began, memory_at = began, second_at = began;
     double accepted = 0;
@@ -341,12 +376,9 @@ Result<void> RelayRun::Measurement::follow() {
         if (auto passed = pause(); !passed) return passed;
         const auto now = mono_nanoseconds();
         const auto state = sink_state();
-        const auto unique = state.is_object() ? count(state, "unique") : 0;
+        const auto unique =
+            state.is_object() ? count(state, "unique") - std::min(before, count(state, "unique")) : 0;
         if (unique != seen) seen = unique, moved = now;
-        if (!warm && state.is_object() && state.value("warm", false)) {
-            warm = true;
-            if (auto done = sample(begin_); !done) return done;
-        }
         if (now >= memory_at) note_memory(), memory_at = now + std::uint64_t{memory_every.count()};
         if (sending && !send_->running()) {
             sending = false;
@@ -366,7 +398,8 @@ Result<void> RelayRun::Measurement::follow() {
         if (auto looked = look(metrics); !looked) return looked;
         const auto received = metrics.total("angarium_messages_received_total");
         if (received != accepted) accepted = received, moved = now;
-        if (hooks_.progress) hooks_.progress(static_cast<std::uint64_t>(received) - options_.waiting, seen);
+        if (hooks_.progress)
+            hooks_.progress(static_cast<std::uint64_t>(received) - options_.waiting - summary_.warmed, seen);
         const auto queued = metrics.total("angarium_messages_queued");
         if (!sending && queued <= static_cast<double>(options_.waiting) && now > moved + 1'000'000'000)
             break;  // lost
@@ -375,21 +408,22 @@ Result<void> RelayRun::Measurement::follow() {
                                        patience / 1s, received, seen, queued, relay_->trouble("said").text));
     }
     if (hooks_.progress) hooks_.progress(summary_.accepted, seen);
-    return sample(end_);
+    return {};
 }
 
-// Until nothing is under way that could arrive twice.
+// Until nothing is under way that could arrive twice, which is also when all has been paid for that the messages cost.
 Result<void> RelayRun::Measurement::settle() {
     const auto began = mono_nanoseconds();
     const auto since = [began] { return Duration(mono_nanoseconds() - began); };
     Scrape now;
-    while (since() < counters_every ||
-           now.total("angarium_messages_queued") > static_cast<double>(options_.waiting)) {
-        if (since() > patience) break;
+    do {
         if (auto passed = pause(rest / 10); !passed) return passed;
-        if (since() < counters_every) continue;
-        if (auto looked = look(now); !looked) return looked;
-    }
+        if (auto done = sample(end_); !done) return done;
+    } while (end_.metrics.total("angarium_messages_queued") > static_cast<double>(options_.waiting) &&
+             since() < patience);
+    while (since() < counters_every)
+        if (auto passed = pause(rest / 10); !passed) return passed;
+    if (auto looked = look(now); !looked) return looked;
     summary_.waiting = static_cast<std::uint64_t>(now.total("angarium_messages_queued"));
     summary_.relay.enters_per_message =
         ratio(now.total("angarium_loop_enters_total"), now.total("angarium_messages_received_total"));
@@ -404,7 +438,7 @@ Result<void> RelayRun::Measurement::take_results() {
     const auto sent = json::parse(summary_.sent, nullptr, false);
     auto& s = summary_;
     s.received = sink_->last_line();
-    s.delivered = count(received, "unique");
+    s.delivered = count(received, "unique") - s.warmed * options_.recipients;
     s.duplicated = count(received, "duplicated");
     s.damaged = count(received, "damaged");
     s.foreign = count(received, "foreign");
@@ -419,17 +453,13 @@ Result<void> RelayRun::Measurement::take_results() {
         return part;
     };
     s.generator = with_memory(part_of(sent, accepted), s.generator.memory);
-    s.sink = with_memory(part_of(received, accepted), s.sink.memory);
-    // As messages that were accepted, whatever became of each of them outside.
-    s.sink.rate *= ratio(accepted, number(received, "messages"));
-    s.relay.rate = s.sink.rate;
+    s.sink = with_memory(part_of(received, accepted + static_cast<double>(s.warmed)), s.sink.memory);
+    // As messages that were accepted, from the first one's sending to the last copy's arrival.
+    s.relay.rate = s.sink.rate = ratio(accepted, number(received, "last_arrival") - began_);
     const auto more = [this](std::string_view name) {
         return end_.metrics.total(name) - begin_.metrics.total(name);
     };
-    // With a warm-up it begins somewhere between accepted and delivered.
-    s.relay.messages = (more("angarium_messages_received_total") +
-                        more("angarium_recipients_delivered_total") / options_.recipients) /
-                       2;
+    s.relay.messages = accepted;
     s.relay.cpu = end_.use.cpu - begin_.use.cpu;
     s.relay.written = end_.use.written - begin_.use.written;
     s.relay.received = more("angarium_message_bytes_received_total");

@@ -32,12 +32,13 @@ struct RelayPart {
 
 struct RelaySummary {
     RelayPart generator, relay, sink;
+    std::uint64_t warmed =
+        0;  // messages of the warm-up, each for all its recipients, which are not in what follows
     std::uint64_t accepted = 0;   // messages
     std::uint64_t copies = 0;     // accepted: one for each recipient
     std::uint64_t delivered = 0;  // copies
     std::uint64_t duplicated = 0, damaged = 0, foreign = 0;
     std::uint64_t lost() const { return copies > delivered ? copies - delivered : 0; }
-    bool warm = true;                            // the warm-up, if there was to be one, ended before all did
     std::uint64_t waiting = 0;                   // for dead destinations, at the end
     std::uint64_t domains = 0, connections = 0;  // that the sink saw
     double messages_per_connection = 0;

@@ -43,6 +43,7 @@ struct SendOptions {
     bool tls_resume = true;  // sessions are resumed where the server lets us
     runtime::TlsVersion tls_newest = runtime::TlsVersion::v1_3;
     double rate = 0;          // messages a second, open loop; 0: closed loop, as fast as they are taken
+    Duration pause{};         // of a session between messages, closed loop
     bool pipelining = false;  // MAIL, RCPT and DATA (or BDAT) in one flight, where offered
     bool chunking = false;    // BDAT instead of DATA, where offered
     std::uint64_t messages_per_session = 0;  // then QUIT and a new connection; 0: sessions are kept

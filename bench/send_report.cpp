@@ -118,14 +118,20 @@ std::string send_json(const SendOptions& o, const SendSummary& s) {
     out["trouble"] = s.trouble;
     if (o.tls != TlsMode::none) out["tls"] = handshakes_json<ordered_json>(o.tls, s.handshakes);
     add_cost(out, cost_of(s));
-    out["options"] = {
-        {"messages", o.messages}, {"duration_seconds", std::chrono::duration<double>(o.duration).count()},
-        {"sessions", o.sessions}, {"size", o.files.empty() ? sizes_text(o.sizes) : std::string()},
-        {"files", o.files},       {"recipients", o.recipients},
-        {"domains", o.domains},   {"zipf", o.zipf},
-        {"rate", o.rate},         {"pipelining", o.pipelining},
-        {"chunking", o.chunking}, {"messages_per_session", o.messages_per_session},
-        {"shards", o.shards}};
+    out["options"] = {{"messages", o.messages},
+                      {"duration_seconds", std::chrono::duration<double>(o.duration).count()},
+                      {"sessions", o.sessions},
+                      {"size", o.files.empty() ? sizes_text(o.sizes) : std::string()},
+                      {"files", o.files},
+                      {"recipients", o.recipients},
+                      {"domains", o.domains},
+                      {"zipf", o.zipf},
+                      {"rate", o.rate},
+                      {"pause_seconds", std::chrono::duration<double>(o.pause).count()},
+                      {"pipelining", o.pipelining},
+                      {"chunking", o.chunking},
+                      {"messages_per_session", o.messages_per_session},
+                      {"shards", o.shards}};
     return out.dump() + "\n";
 }
 

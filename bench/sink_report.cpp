@@ -186,6 +186,7 @@ std::string sink_json(const SinkSummary& s) {
     out["foreign"] = s.foreign;
     out["refused"] = s.refused_messages;
     out["seconds"] = s.seconds;
+    out["last_arrival"] = static_cast<double>(s.last_arrival) / 1e6;  // since 1970
     out["rate"] = per_second(s.measured, s);
     out["measured"] = s.measured;  // messages that rate and latency count: all, but for a warm-up
     if (s.warm_up > 0)

@@ -433,6 +433,7 @@ SinkSummary SinkRun::Implementation::summary(CpuTime cpu) const {
         last = std::max(last, tally.last_arrival.value());
     }
     if (options_.warm_up > 0) first = s.warm_since != 0 ? s.warm_since : last;
+    s.last_arrival = last;
     s.seconds = static_cast<double>(last - std::min(first, last)) / 1e6;
     s.runs = ledger_.ids().runs();
     return s;

@@ -33,7 +33,8 @@ struct SinkSummary {
     std::uint64_t warm_up = 0;     // copies
     std::uint64_t warm_since = 0;  // microseconds since 1970; 0: not reached, or there is no warm-up
     std::uint64_t measured = 0, measured_bytes = 0;
-    double seconds = 0;  // from the first arrival (or the end of the warm-up) to the last
+    std::uint64_t last_arrival = 0;  // microseconds since 1970
+    double seconds = 0;              // from the first arrival (or the end of the warm-up) to the last
     Histogram latency;
 
     CpuTime cpu;

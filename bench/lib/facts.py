@@ -109,6 +109,13 @@ def gather(folder: Path) -> dict:
     }
 
 
+def brief(facts: dict) -> str:
+    """Of a part of a report that may have been measured at another time: one line."""
+    share = facts["core_share"]["share"]
+    return (f"({facts['date']}, commit `{facts['commit']}`; a synced 4 KiB write {facts['sync_seconds']['p50'] * 1e3:.2f} ms; busy threads "
+            f"get {share:.0%} of the cores.)")
+
+
 def describe(facts: dict) -> str:
     """Markdown, one list."""
     sync = facts["sync_seconds"]

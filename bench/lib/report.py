@@ -116,8 +116,8 @@ class Comparison:
             f"{figures['sessions']} kept sessions, one recipient a message, no pipelining by the client; the same generator and sink for all, "
             f"on the same {figures['facts']['cores']} cores. The ceiling, angarium and Postfix: medians (least - most) of "
             f"{figures['options']['runs']} interleaved runs; the others once. How each is set up: [bench/relays](../relays). Before the "
-            "counted messages a sixth as many went through for warming up. Every message of every run arrived exactly once, or there "
-            "would be no row."]
+            "counted messages a sixth as many went through for warming up. Every message of every relay's run arrived exactly once, or "
+            "there would be no row."]
         if plots:
             self.bars(self.folder / "relayed.svg", "Messages relayed a second", "relayed", "messages/s")
             self.bars(self.folder / "cpu.svg", "CPU of all the relay's processes", "cpu_us", "µs/message")
@@ -133,8 +133,10 @@ class Comparison:
             "Latency: from the moment when the content is handed to the socket. CPU: all processes of the relay, ended children included"
             + (" (control group)" if one.get("cpu_exact") else " that somebody waited for") +
             f". Memory: the most that was seen (PSS). Written: `write_bytes` of the processes, and what the device `{figures['facts']['disk']}` "
-            "wrote meanwhile, journal of the file system included, for every message byte delivered. Flushes: of the device's cache, counted "
-            "by the device (`/sys/block/*/stat`), alike for all; several `fsync`s at a time may share one. Connections: to the sink.")
+            "wrote meanwhile, journal of the file system included, for every byte that the generator submitted (what a relay adds to a message is "
+            "not among them). Flushes: of the device's cache, counted "
+            "by the device (`/sys/block/*/stat`), alike for all; several `fsync`s at a time may share one. Connections: to the sink, of the counted messages. smtp-source and smtp-sink keep no "
+            "account of messages.")
         return "\n\n".join(parts)
 
 
@@ -147,7 +149,7 @@ def write(folder: Path) -> None:
         more = json.loads(path.read_text()) if path.name != "figures.json" else {}
         measured |= more.get("goals", {})
         if "markdown" in more:
-            sections.append(f"## {more['title']}\n\n{more['markdown']}")
+            sections.append(f"## {more['title']}\n\n" + (f"{machine.brief(more['about'])}\n\n" if "about" in more else "") + more["markdown"])
     parts = ["# Benchmark report", "Written by `make bench`; see [bench/README.md](../README.md) for what is counted and how."]
     if figures:
         parts += ["## Machine", machine.describe(figures["facts"])]

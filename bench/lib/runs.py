@@ -141,6 +141,7 @@ class Bench:
             with self.send("warm-send", running.address, warm, *options) as warming:
                 self.follow(f"{what}, warm-up", warming, taking, running, meter, least=warm)
             at_rest(running.group)
+            closed = taking.last_line()["connections"] - taking.last_line()["open"]
             meter.start()
             begun = time.time()
             with self.send("send", running.address, messages, *options) as sending:
@@ -149,13 +150,12 @@ class Bench:
             used = meter.stop()
             sent, got = sending.result(), taking.result()
             check(what, {warming.result()["run"]: warm, sent["run"]: messages}, got)
-            ended = float(taking.err.read_text().partition("\nwarm ")[2].split()[0]) + got["seconds"]
-        size_delivered = got["bytes"] / total
+        offered = sent["bytes"]  # by the generator, so without what a relay adds
         figures = {
-            "messages": messages, "accepted": sent["rate"], "relayed": messages / (ended - begun),
+            "messages": messages, "accepted": sent["rate"], "relayed": messages / (got["last_arrival"] - begun),
             "accept_seconds": sent["latency_seconds"], "delivery_seconds": got["latency_seconds"],
             "generator_us": microseconds(sent["cpu_seconds"]) / messages, "sink_us": microseconds(got["cpu_seconds"]) / total,
-            "connections": got["connections"]["total"], "connections_at_a_time": got["connections"]["most_at_a_time"],
+            "connections": got["connections"]["total"] - closed, "connections_at_a_time": got["connections"]["most_at_a_time"],
         }
         figures["tools_us"] = figures["generator_us"] + figures["sink_us"]
         if running.group:
@@ -163,9 +163,9 @@ class Bench:
             if running.group.exact or not running.relay.vanishing:
                 figures["cpu_us"] = used.cpu / messages * 1e6
             if not running.relay.vanishing:
-                figures["written_per_byte"] = used.written / size_delivered / messages
+                figures["written_per_byte"] = used.written / offered
             if self.disk.node:
-                figures["device_written_per_byte"] = used.device_written / size_delivered / messages
+                figures["device_written_per_byte"] = used.device_written / offered
                 figures["flushes"] = used.flushes / messages
         return figures
 

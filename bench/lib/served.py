@@ -49,6 +49,13 @@ def bytes_below(folder: Path) -> int:
     return total
 
 
+def metrics(address: str) -> dict:
+    """What a relay's /metrics shows there: "name{labels}" -> value."""
+    with urllib.request.urlopen(f"http://{address}/metrics", timeout=30) as answer:
+        lines = answer.read().decode().splitlines()
+    return {name: float(value) for name, value in (line.rsplit(" ", 1) for line in lines if line and not line.startswith("#"))}
+
+
 class Served:
     def __init__(self, config: Path, folder: Path):
         self.config, self.folder, self.queue = config, folder, folder / "queue"
@@ -89,9 +96,7 @@ class Served:
     def metrics(self) -> dict:
         if not self.program.running():
             raise self.program.trouble("ended by itself")
-        with urllib.request.urlopen("http://%s:%d/metrics" % self.http, timeout=30) as answer:
-            lines = answer.read().decode().splitlines()
-        return {name: float(value) for name, value in (line.rsplit(" ", 1) for line in lines if line and not line.startswith("#"))}
+        return metrics("%s:%d" % self.http)
 
     def look(self) -> Look:
         counters = self.metrics()

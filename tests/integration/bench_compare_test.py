@@ -24,7 +24,7 @@ def test_a_run_by_mx(folder):
     ours = figures["results"][1]["runs"][0]
     assert ours["relayed"] > 0 and ours["cpu_us"] > 0 and ours["memory"] > 1 << 20
     assert ours["written_per_byte"] >= 1.0  # everything was stored
-    assert "| memory under load (PSS), the most of all runs | ≤ 128 MiB | **" in (folder / "report.md").read_text()
+    assert "| memory under load (PSS), the most of these runs | ≤ 128 MiB | **" in (folder / "report.md").read_text()
 
 
 @pytest.mark.parametrize("change, told", [

@@ -72,6 +72,14 @@ def test_files_arrive_as_they_are_after_auth(start, mails, folder):
         assert seen == wanted
 
 
+def test_lone_messages(start):
+    """Ten messages of one session with pauses between them: nine pauses, which no latency counts."""
+    sent = bench("send", "--to", start(BenchSink).at["smtp"], "--messages", 10, "--sessions", 1, "--pause", "100ms")
+    assert sent["accepted"] == 10 and sent["connections"] == 1
+    assert sent["seconds"] > 0.9 and sent["latency_seconds"]["p50"] < 0.1 * place.SLOWDOWN
+    assert "service_seconds" not in sent
+
+
 def test_refused_credentials_end_the_run(start):
     sink = start(AioSink, "me", "secret", "PLAIN")
     refused = bench("send", "--to", sink.address, "--auth", "me:wrong", "--messages", 10, "--sessions", 1, code=1)
