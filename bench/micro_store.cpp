@@ -8,6 +8,7 @@
 #include <string>
 
 #include "bench/micro_samples.hpp"
+#include "bench/store_samples.hpp"
 #include "bench/usage.hpp"
 #include "engine/runtime/ring_shard.hpp"
 #include "queue/queue.hpp"
@@ -45,14 +46,6 @@ std::unique_ptr<queue::Store> open_store(const std::string& path) {
     options.reclaim_every = std::chrono::hours(1);  // else tombstones go while they are being measured
     auto opened = queue::open_rocks_store(options);
     return opened ? std::move(*opened) : nullptr;
-}
-
-smtp::Envelope envelope_to(std::string_view recipient) {
-    smtp::Envelope envelope;
-    envelope.sender = *smtp::ReversePath::parse("bounce+4711@sender.example.test");
-    envelope.recipients.push_back(
-        {*smtp::Mailbox::parse(recipient), smtp::Notify::unspecified, std::nullopt});
-    return envelope;
 }
 
 // ---- retire, the whole of it -------------------------------------------------------------------------------------------
@@ -214,34 +207,6 @@ void retire(benchmark::State& state) {
 BENCHMARK(retire)->Arg(4096)->Arg(32768)->UseManualTime()->Iterations(1)->Unit(benchmark::kMillisecond);
 
 // ---- the store's part --------------------------------------------------------------------------------------------------
-
-// Messages of one destination, accepted one after another.
-class Survivors {
-  public:
-    Survivors(std::string_view recipient, std::string body) : body_(std::move(body)), random_(1) {
-        queue::AcceptRecord record;
-        record.envelope = envelope_to(recipient);
-        record.last_part = body_;
-        record.size = body_.size();
-        facts_ = queue::deliveries_of(record).front();
-    }
-    queue::Survivor next() {
-        facts_.id = MessageId::make(WallTime{1'700'000'000'000ms + std::chrono::milliseconds(made_++)}, 0,
-                                    ShardId{0}, random_);
-        queue::Survivor survivor;
-        survivor.id = facts_.id;
-        survivor.parts.push_back(body_);
-        survivor.deliveries.push_back({queue::Place{}, facts_});
-        return survivor;
-    }
-    const queue::DeliveryFacts& facts() const { return facts_; }
-
-  private:
-    const std::string body_;
-    Random random_;
-    queue::DeliveryFacts facts_;
-    std::int64_t made_ = 0;
-};
 
 // Arguments: bytes of a message, messages in a batch, whether the flush at the end of each segment counts. A segment is 32 MiB here.
 void store_batches(benchmark::State& state) {

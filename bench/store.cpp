@@ -10,7 +10,9 @@
 #include <fmt/core.h>
 
 #include "bench/histogram.hpp"
+#include "bench/store_batches.hpp"
 #include "bench/store_report.hpp"
+#include "bench/store_samples.hpp"
 #include "bench/usage.hpp"
 #include "engine/runtime/event.hpp"
 #include "engine/runtime/ring_shard.hpp"
@@ -27,14 +29,6 @@ constexpr std::uint64_t segment_bytes = 64u << 20;
 constexpr std::uint64_t journal_key = 0x616E676172697565;
 
 std::uint64_t nanoseconds(Duration duration) { return static_cast<std::uint64_t>(duration.count()); }
-
-// Bytes that no file system can make smaller.
-std::string noise(std::size_t size) {
-    Random random(size);
-    std::string bytes(size, '\0');
-    for (auto& byte : bytes) byte = static_cast<char>(' ' + random.below(94));
-    return bytes;
-}
 
 // What the records of one measurement share.
 struct Load {
@@ -127,6 +121,24 @@ class StoreRun {
             }
         }
         raw_.reset();
+    }
+    // What the shard left to do: RocksDB, which blocks.
+    void measure_store() {
+        for (const auto size : options_.sizes) {
+            for (const auto batch : options_.groups) {
+                if (error_) return;
+                const auto path = directory_ + "/store";
+                const auto row = measure_batches(path, size, batch, options_.seconds);
+                std::error_code ignored;
+                std::filesystem::remove_all(path, ignored);
+                if (!row) {
+                    error_ = row.error();
+                    return;
+                }
+                results_.batches.push_back(*row);
+                if (!options_.json) fmt::print(stderr, "measured {} bytes, batches of {}\n", size, batch);
+            }
+        }
     }
     const StoreResults& results() const { return results_; }
     const std::optional<Error>& error() const { return error_; }
@@ -268,6 +280,7 @@ int run_store(const StoreOptions& options) {
         return fail(fmt::format("cannot make {}: {}", directory, error.message()));
     StoreRun store(options, directory);
     (*set)->run([&](RingShard&) { return store.main((*set)->files()); });
+    store.measure_store();
     std::filesystem::remove_all(directory, error);
     if (store.error()) return fail(store.error()->text);
     const auto text =

@@ -25,9 +25,18 @@ struct StoreRow {
     StoreFigure journal, raw;
 };
 
+struct StoreBatchRow {
+    std::uint64_t size = 0;
+    unsigned batch = 0;           // messages that are moved at a time
+    double written_per_byte = 0;  // by this process, for each byte of message
+    std::uint64_t flush_p50 = 0;  // nanoseconds
+    StoreFigure figure;           // percentiles are those of a batch
+};
+
 struct StoreResults {
     Histogram sync;  // of one synced write of 4 KiB, nanoseconds
     std::vector<StoreRow> rows;
+    std::vector<StoreBatchRow> batches;
 };
 
 std::string store_text(const StoreOptions& options, const StoreResults& results);

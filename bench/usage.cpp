@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <fstream>
 #include <string>
+#include <string_view>
 
 namespace angarium::bench {
 namespace {
@@ -19,6 +20,14 @@ rusage usage() {
     return own;
 }
 
+// The number behind a name that begins a line.
+std::uint64_t own_number(const char* path, std::string_view name) {
+    std::ifstream in(path);
+    for (std::string line; std::getline(in, line);)
+        if (line.starts_with(name)) return std::strtoull(line.c_str() + name.size(), nullptr, 10);
+    return 0;
+}
+
 }  // namespace
 
 CpuTime CpuTime::now() {
@@ -26,12 +35,9 @@ CpuTime CpuTime::now() {
     return {seconds(own.ru_utime), seconds(own.ru_stime)};
 }
 
-std::uint64_t peak_resident_bytes() {
-    // Not ru_maxrss: that still knows the size of whoever started us.
-    std::ifstream status("/proc/self/status");
-    for (std::string line; std::getline(status, line);)
-        if (line.starts_with("VmHWM:")) return std::strtoull(line.c_str() + 6, nullptr, 10) * 1024;
-    return 0;
-}
+std::uint64_t written_bytes() { return own_number("/proc/self/io", "write_bytes:"); }
+
+// Not ru_maxrss: that still knows the size of whoever started us.
+std::uint64_t peak_resident_bytes() { return own_number("/proc/self/status", "VmHWM:") * 1024; }
 
 }  // namespace angarium::bench

@@ -34,6 +34,9 @@ struct RingUse {
     std::uint64_t completions = 0;  // operations that the kernel finished
 };
 
+// What this process has handed to block devices so far, bytes.
+std::uint64_t written_bytes();
+
 // The largest resident size of this process so far, bytes.
 std::uint64_t peak_resident_bytes();
 

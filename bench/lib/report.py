@@ -1,6 +1,6 @@
 """The report: report.md and SVG plots from what the measuring scripts left in a folder.
 
-figures.json is bench/compare's. Any other *.json beside it may add to the report:
+figures.json is bench/compare's, micro.json Google Benchmark's. Any other *.json beside it may add to the report:
     "title", "markdown"   a section of its own (its plots lie in the same folder), in the order of the files' names
     "goals"               {"<id of lib/goals.py>": [values]}: rows of the table of goals
 """
@@ -10,7 +10,7 @@ import statistics
 from pathlib import Path
 
 from . import facts as machine
-from . import goals
+from . import goals, micro
 
 try:
     from . import plots
@@ -158,4 +158,6 @@ def write(folder: Path) -> None:
     parts += ["## Goals", goals.table(measured)]
     if figures:
         parts.append(Comparison(figures, folder).markdown())
+    if (path := folder / "micro.json").exists():
+        sections.append("## Micro-benchmarks\n\n" + micro.markdown(json.loads(path.read_text())))
     (folder / "report.md").write_text("\n\n".join(parts + sections) + "\n")

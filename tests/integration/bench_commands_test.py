@@ -39,3 +39,7 @@ def test_store(folder):
     for row in result["rows"]:
         assert row["journal"]["rate"] > 0 and row["raw"]["rate"] > 0 and row["written_per_byte"] >= 1
         assert 1 <= row["messages_per_group"] <= row["under_way"]
+    assert [(row["message_bytes"], row["batch"]) for row in result["batches"]] == [(4096, 1), (4096, 8)]
+    for row in result["batches"]:
+        assert row["store"]["rate"] > 0 and row["flush_p50_seconds"] > 0 and row["written_per_byte"] >= 1
+    assert list(folder.iterdir()) == [], "nothing is left behind"
