@@ -100,7 +100,7 @@ std::string QueueSet::journal_directory(unsigned shard) const {
 
 // Sixteen segments or more, each small enough that retiring one is quick and large enough that a flush a segment is cheap.
 std::uint64_t QueueSet::segment_bytes() const {
-    constexpr std::uint64_t step = max_group_bytes, least = 8u << 20, most = 64u << 20;
+    constexpr std::uint64_t step = max_group_bytes, least = step, most = 64u << 20;
     const auto wanted =
         options_.segment_bytes != 0 ? options_.segment_bytes : options_.journal_bytes / shards_ / 16;
     return std::clamp(wanted / step * step, least, most);

@@ -124,6 +124,8 @@ rocksdb::DBOptions database_options(const StoreOptions& options, Rocks& rocks) {
     made.max_bgerror_resume_count = 0;
     made.listeners.push_back(std::make_shared<Listener>(rocks.health));
     made.max_open_files = max_open_files;
+    // Sixteen a family by default, however few files there are; a start opens a quarter of the above at most.
+    made.max_file_opening_threads = options.background_threads;
     // Half the budget for memtables, charged to the cache whose capacity is the whole of it.
     made.write_buffer_manager =
         std::make_shared<rocksdb::WriteBufferManager>(options.memory / 2, rocks.cache);
@@ -147,6 +149,7 @@ std::uint32_t stored_format(const std::string& path, rocksdb::Env* env) {
     if (env != nullptr) options.env = env;
     options.info_log_level = rocksdb::FATAL_LEVEL;
     options.max_open_files = 16;
+    options.max_file_opening_threads = 1;
     const std::vector<rocksdb::ColumnFamilyDescriptor> wanted = {{rocksdb::kDefaultColumnFamilyName, {}},
                                                                  {std::string(name_of(Family::meta)), {}}};
     std::vector<rocksdb::ColumnFamilyHandle*> handles;

@@ -123,8 +123,8 @@ void check_listeners(const Config& c, Findings& f) {
 void check_queue(const Config& c, Findings& f) {
     const auto& q = c.queue;
     if (q.path.empty()) f.report("queue.path", "is empty; name a folder on a local disk");
-    if (q.segment.count % 4096 != 0)
-        f.report("queue.segment", "is no multiple of 4KiB; choose \"64MiB\" or another power of two");
+    if (q.segment.count % mib(4).count != 0)
+        f.report("queue.segment", "is no multiple of 4MiB; choose \"64MiB\" or another power of two");
     const Bytes least{least_segments * q.segment.count * c.runtime.shards};
     if (q.journal < least)
         f.report(

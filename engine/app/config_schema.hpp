@@ -68,7 +68,7 @@ template <class V, Shape<QueueConfig> C>
 void describe(V& v, C& c) {
     v.value("path", c.path, "folder of journal and store; on a local disk");
     v.value("journal", c.journal, mib(4), gib(4096), "size of the journals of all shards together");
-    v.value("segment", c.segment, mib(1), gib(1), "size of one journal file");
+    v.value("segment", c.segment, mib(4), mib(64), "size of one journal file");
     v.value(
         "reserve", c.reserve, Bytes{0}, gib(4096),
         "of the disk: with less free, mail is refused (452); the journals' size and more leaves room for all "

@@ -29,7 +29,7 @@ def test_backlog_of_a_dead_destination(start):
     dead = "{}:{}".format(*held.getsockname())
     relay = start(Relay, {
         "limits": {"memory": f"{BUDGET // MIB}MiB"},
-        "queue": {"journal": "128MiB", "segment": "16MiB", "retry": {"first": "10s", "factor": 1.0, "cap": "10s"}},
+        "queue": {"journal": "128MiB", "segment": "16MiB", "retry": {"first": "2s", "factor": 1.0, "cap": "2s"}},
         "route": [{"domains": ["*.dead.test"], "to": [dead]}, {"domains": ["*"], "to": [healthy.address]}],
     })
     began = time.monotonic()

@@ -1,7 +1,10 @@
 """The program's own load generator and sink: every message accounted for, by MX through the relay, and `bench store`."""
 
+import pytest
 from support.bench import BenchSink, bench
 from support.relay import Relay
+
+pytestmark = pytest.mark.once
 
 COUNT = 3000
 

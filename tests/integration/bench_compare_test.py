@@ -13,6 +13,7 @@ from lib import goals, runs  # noqa: E402
 from lib.processes import Failure  # noqa: E402
 
 
+@pytest.mark.heavy
 @pytest.mark.skipif(place.SANITIZED, reason="a script, and programs that other scenarios run with the sanitizer")
 @pytest.mark.skipif(os.getuid() != 0, reason="namespaces of its own need root")
 def test_a_run_by_mx(folder):

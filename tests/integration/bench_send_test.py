@@ -34,6 +34,7 @@ def mails(folder):
     return place_of_mails
 
 
+@pytest.mark.once
 def test_mix_files_and_many_domains(start, mails):
     recipients, mixed, real = 3, 1500, 300
     sink = start(BenchSink, "--listen", "[::1]:0", "--expect", str(recipients * mixed + 4 * real), domains=100_000)
@@ -52,6 +53,7 @@ def test_mix_files_and_many_domains(start, mails):
     assert copies[0] > 200 > copies[9] > copies[99]  # 372, 37 and 4 are expected by Zipf's law
 
 
+@pytest.mark.once
 def test_files_arrive_as_they_are_after_auth(start, mails, folder):
     secret = folder / "secret"
     secret.write_text("me:top:secret\n")

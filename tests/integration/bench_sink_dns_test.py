@@ -10,6 +10,8 @@ import pytest
 from support import place
 from support.bench import BenchSink
 
+pytestmark = pytest.mark.once
+
 QUERIES = 300
 
 

@@ -9,6 +9,8 @@ from support import place
 from support.bench import BenchSink
 from support.clients import RawClient, swaks
 
+pytestmark = pytest.mark.once
+
 SCRIPT = """
 connect 127.0.4.2: 554 5.3.2 closed today
 rcpt d001: 550 5.1.1 nobody

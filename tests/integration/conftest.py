@@ -4,7 +4,6 @@ import re
 import shlex
 import shutil
 import signal
-import sys
 import zlib
 
 import pytest
@@ -16,8 +15,6 @@ from support.relay import Relay
 from support.sink import Sink
 from support.slow_clients import SlowClients
 
-sys.dont_write_bytecode = True
-
 
 def pytest_addoption(parser):
     parser.addoption("--few", action="store_true", help="of a scenario with many variants the last")
@@ -25,8 +22,23 @@ def pytest_addoption(parser):
 
 @pytest.hookimpl(trylast=True)  # what -m and -k leave
 def pytest_collection_modifyitems(config, items):
-    if not config.getoption("few"):
-        return
+    if config.getoption("few"):
+        keep_few(config, items)
+    if hasattr(config, "workerinput"):
+        spread(items, config.workerinput["workercount"])
+
+
+def spread(items: list, workers: int) -> None:
+    """The long ones first, each at the head of what xdist gives a worker to begin with: else one of them may be all that still runs."""
+    first = max(len(items) // workers // 4, 2)
+    heavy = [item for item in items if item.get_closest_marker("heavy")]
+    items[:] = [item for item in items if item not in heavy]
+    for turn in range(0, len(heavy), workers):
+        for worker, item in enumerate(heavy[turn:turn + workers]):
+            items.insert(worker * first + turn // workers, item)
+
+
+def keep_few(config, items: list) -> None:
     variants = {}
     for item in items:
         variants.setdefault((item.location[0], item.originalname), []).append(item)

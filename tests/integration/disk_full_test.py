@@ -47,6 +47,7 @@ def refusal(relay):
         return None if reply.code == 250 else reply
 
 
+@pytest.mark.heavy
 def test_full_and_free_again(disk, start):
     sink = start(Sink)
     sink.end()  # its port is held: mail waits

@@ -120,6 +120,7 @@ def test_verified_at_aiosmtpd(start, relay_to, folder, keys, shards):
     relay.stop()
 
 
+@pytest.mark.once
 def test_verified_at_smtp_sink(start, relay_to, folder, keys):
     """Postfix's smtp-sink, by BDAT in; it writes line ends as LF and its own lines in front."""
     sink = start(SmtpSink, dump=True)

@@ -4,10 +4,13 @@ import pytest
 from support.clients import Flood
 from support.sink import Sink
 
+pytestmark = pytest.mark.once
+
 COUNT = 10_000
 LIMIT = 8
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("shards", [1, 2])
 def test_connections_stay_within_the_limit(start, relay_to, shards):
     sink = start(Sink)

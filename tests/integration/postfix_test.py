@@ -8,7 +8,7 @@ from support.place import wait_until
 from support.postfix import Postfix
 
 COUNT = 500
-pytestmark = pytest.mark.skipif(os.getuid() != 0, reason="Postfix's master runs as root only")
+pytestmark = [pytest.mark.once, pytest.mark.skipif(os.getuid() != 0, reason="Postfix's master runs as root only")]
 
 
 def test_postfix_pipelines_into_the_relay(start, relay_to, sink):

@@ -2,6 +2,7 @@
 
 import subprocess
 
+import pytest
 from support import place
 from support.clients import Flood, RawClient
 from support.mail import plain
@@ -11,6 +12,7 @@ from support.sink import Sink
 COUNT = 2000
 
 
+@pytest.mark.once
 def test_counters_tell_the_truth(start, relay_to):
     sink = start(Sink, rules=[{"stage": "rcpt", "match": "never@", "reply": "550 5.1.1 no such mailbox"}])
     relay = relay_to(sink.address, runtime={"shards": 2})

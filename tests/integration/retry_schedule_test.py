@@ -10,6 +10,7 @@ from support.sink import Sink
 LETTER = b"Subject: x\r\n\r\ny\r\n"
 
 
+@pytest.mark.once
 def test_intervals_grow_to_the_cap(start, relay_to):
     sink = start(Sink, rules=[{"stage": "rcpt", "reply": "451 4.7.1 greylisted", "times": 4}])
     relay = relay_to(sink.address, queue={"retry": {"first": "1s", "factor": 2.0, "cap": "3s", "jitter": 0.0}})

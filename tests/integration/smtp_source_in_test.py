@@ -6,6 +6,7 @@ from support.clients import Flood, smtp_source
 COUNT = 500
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("options", [[], ["-d"]], ids=["one message a session", "many messages a session"])
 def test_smtp_source_lock_step(relay_to, sink, options):
     relay = relay_to(sink.address)

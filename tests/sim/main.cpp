@@ -10,7 +10,9 @@
 #include <execinfo.h>
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <malloc.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -80,6 +82,14 @@ constexpr std::uint64_t batch = 20;   // stories of one process: what crashes le
 // A story takes a second or two, ten under a sanitizer. One that stands still is a fault like others.
 constexpr unsigned longest_story = 300, longest_mistake = 60;  // seconds
 
+// As fork(); the child does not outlive its parent.
+pid_t fork_bound() {
+    const auto parent = ::getpid();
+    const auto child = ::fork();
+    if (child == 0 && (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || ::getppid() != parent)) ::_exit(1);
+    return child;
+}
+
 // Runs `work` in so many processes, and `tick` here ten times a second until all have ended. Processes and not threads: each of
 // them forks, and a child that is born beside other threads may find a lock of the C library or a sanitizer held for ever.
 // False: one of them ended before its work was done, or could not begin.
@@ -89,7 +99,7 @@ bool side_by_side(unsigned processes, Work work, Tick tick) {
     bool all = true;
     unsigned alive = 0;
     for (unsigned i = 0; i < processes; ++i) {
-        const auto child = ::fork();
+        const auto child = fork_bound();
         if (child == 0) {
             work();
             std::fflush(stdout);
@@ -204,7 +214,7 @@ void work(Shared& shared, std::uint64_t last, bool go_on) {
     while (!shared.stop) {
         const auto first = shared.next.fetch_add(batch);
         if (first >= last) break;
-        const auto child = ::fork();
+        const auto child = fork_bound();
         if (child == 0) play_batch(shared, first, std::min(first + batch, last), at);
         int status = 0;
         ::waitpid(child, &status, 0);
@@ -259,7 +269,7 @@ int play_many(std::uint64_t first, std::uint64_t seeds, double seconds, unsigned
 std::string shown(std::size_t mistake, std::uint64_t seed) {
     int pipe[2];
     if (::pipe(pipe) != 0) return "no pipe";
-    const auto child = ::fork();
+    const auto child = fork_bound();
     if (child < 0) return "no process";
     if (child == 0) {
         ::dup2(::open("/dev/null", O_WRONLY), STDERR_FILENO);
@@ -340,7 +350,8 @@ int main(int argc, char** argv) {
     double seconds = 0;
     bool loud = false, go_on = false, all_mistakes = false;
     std::string mistake = "none";
-    unsigned processes = std::max(1u, std::thread::hardware_concurrency());
+    // Two to a core: each waits now and then for RocksDB's threads.
+    unsigned processes = 2 * std::max(1u, std::thread::hardware_concurrency());
     std::vector<std::string> names;
     for (const auto& known : mistakes) names.emplace_back(known.name);
     auto* const one = program.add_option("--seed", seed, "play this story");
@@ -353,6 +364,11 @@ int main(int argc, char** argv) {
     program.add_option("--mistake", mistake, "make this one on purpose")->check(CLI::IsMember(names));
     program.add_flag("--mistakes", all_mistakes, "each in turn: which story finds it");
     CLI11_PARSE(program, argc, argv);
+    ::prctl(PR_SET_TIMERSLACK, 1ul);  // the store's calls wait for RocksDB's threads by tens of microseconds
+    // Stores and journals come and go with each life: their memory is kept, not given back and asked for again.
+    ::mallopt(M_MMAP_THRESHOLD, 256 << 20);
+    ::mallopt(M_TRIM_THRESHOLD, 1 << 30);
+    ::mallopt(M_ARENA_MAX, 1);
     if (all_mistakes) return make_mistakes(first, seeds == 0 ? 2000 : seeds, processes);
     angarium::mistake_to_make =
         static_cast<angarium::Mistake>(std::find(names.begin(), names.end(), mistake) - names.begin());

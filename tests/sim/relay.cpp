@@ -273,12 +273,12 @@ bool SimRelay::broken() const {
 }
 
 bool SimRelay::empty() const {
-    if (state_ != State::running || queues_->store().totals().messages != 0) return false;
+    if (state_ != State::running) return false;
     for (auto* const shard : shards_) {
         auto& queue = queues_->of(shard->id());
         if (queue.owner().held() != 0 || queue.origin().young_messages() != 0) return false;
     }
-    return true;
+    return queues_->store().totals().messages == 0;  // asked last: it costs more than most events
 }
 
 std::string SimRelay::inventory() const {

@@ -174,7 +174,7 @@ class Story {
         queue.path = "/q";
         queue.log_directory = "/q/log";
         queue.hostname = "relay.test";
-        queue.segment_bytes = 2u << 20;
+        queue.segment_bytes = 4u << 20;
         queue.body_memory = world_.between(2, 16) << 20;
         queue.reserve = reserve_;
         queue.store_memory = 16u << 20;

@@ -30,7 +30,9 @@ void SimWorkers::go_on() {
         std::unique_lock lock(mutex_);
         parked_ = false;
         baton_ = Baton::job;
+        lock.unlock();
         changed_.notify_all();
+        lock.lock();
         changed_.wait(lock, [this] { return baton_ == Baton::world; });
     }
     if (parked_) {

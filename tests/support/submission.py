@@ -1,15 +1,32 @@
 """A submission service under test: a relay that takes mail over TLS from accounts only, and how its messages look when they arrive."""
 
+import atexit
+import functools
 import re
+import shutil
+import tempfile
 from pathlib import Path
 
+from . import place
 from .accounts import add_user
-from .certificates import Authority
+from .certificates import Authority, Pair
 from .relay import Relay
 
 USER, PASSWORD = "jack@town.test", 'a pail, of "water" = 5 $'  # what quoting and escaping may get wrong
 WRONG = "guessed-amiss"  # no word of any file's name or message
 MODES = ["starttls", "implicit"]
+
+
+@functools.cache
+def credentials() -> tuple[Authority, list[Pair], Path]:
+    """An authority, what it has signed, and a file of accounts: made once a process, since they cost more than most tests."""
+    place.RUNS.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix="submission-", dir=place.RUNS))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    authority = Authority(folder)
+    names = ["DNS:relay.test", "DNS:localhost", "IP:127.0.0.1"]
+    add_user(folder / "accounts", USER, PASSWORD)
+    return authority, [authority.issue("ecdsa", *names), authority.issue("rsa", *names, rsa=True)], folder / "accounts"
 
 
 class Submission(Relay):
@@ -20,11 +37,9 @@ class Submission(Relay):
 
     def __init__(self, folder: Path, mode: str, to: str, **listener):
         self.mode = mode
-        self.authority = Authority(folder / "ca")
-        names = ["DNS:relay.test", "DNS:localhost", "IP:127.0.0.1"]
-        pairs = [self.authority.issue("ecdsa", *names), self.authority.issue("rsa", *names, rsa=True)]
-        self.accounts = folder / "accounts"
-        add_user(self.accounts, USER, PASSWORD)
+        self.authority, pairs, accounts = credentials()
+        folder.mkdir(parents=True, exist_ok=True)
+        self.accounts = Path(shutil.copy(accounts, folder / "accounts"))  # a test may change them
         super().__init__(folder, {
             "listener": [{"address": "127.0.0.1:0", "tls": mode, "certificate": [str(p.chain) for p in pairs],
                           "key": [str(p.key) for p in pairs], "auth": str(self.accounts), **listener}],

@@ -91,6 +91,7 @@ TEST(ConfigErrors, BetweenKeys) {
                  "raise lifetime");
     expect_error(listener + "[queue]\njournal = \"256MiB\"\nsegment = \"64MiB\"\n[runtime]\nshards = 2\n",
                  "t.toml:4:11", "at least \"512MiB\"");
+    expect_error(listener + "[queue]\nsegment = \"6MiB\"\n", "t.toml:4:11", "no multiple of 4MiB");
     expect_error(listener + "[limits]\nmessage_size = \"1GiB\"\n", "t.toml:4:16",
                  "half of a shard's journal");
     expect_error(listener + "[delivery]\nconnections_at_start = 21\n", "t.toml:4:24", "connections_per_site");

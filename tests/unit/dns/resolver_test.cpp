@@ -227,8 +227,9 @@ TEST_F(ResolverTest, AddressesOfANamedHost) {
 }
 
 // Printed for the README; the bound is far above what any build needs and only catches a wrong order of growth.
-TEST_F(ResolverTest, AWarmAnswerIsCheap) {
-    constexpr int calls = 100'000;
+// Neither the network nor a coroutine that waits. (How fast: bench/micro_dns.cpp.)
+TEST_F(ResolverTest, AWarmAnswerAsksNobody) {
+    constexpr int calls = 1000;
     for (const std::size_t exchangers : {1, 2, 5}) {
         const auto domain = "town" + std::to_string(exchangers) + ".example";
         std::vector<MxRecord> records;
@@ -239,15 +240,13 @@ TEST_F(ResolverTest, AWarmAnswerIsCheap) {
         }
         lookup_.mx(domain, records);
         route(domain);
-        const auto began = std::chrono::steady_clock::now();
+        const auto asked = lookup_.asked.size();
         for (int i = 0; i < calls; ++i) {
             auto task = resolver().exchangers(domain);
             auto result = task.operator co_await().await_resume();
             ASSERT_EQ(result->hosts.size(), exchangers);
         }
-        const auto each = (std::chrono::steady_clock::now() - began) / calls;
-        std::printf("%zu exchangers: %ld ns a call\n", exchangers, static_cast<long>(each.count()));
-        EXPECT_LT(each, 50us);
+        EXPECT_EQ(lookup_.asked.size(), asked);
     }
 }
 

@@ -1,7 +1,10 @@
 // The delivery log: every line is JSON, no line is lost over failures and restarts, a repeated one has the same number.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "engine/runtime/ring_shard.hpp"
 #include "queue/delivery_log.hpp"
@@ -93,6 +96,9 @@ class DeliveryLogTest : public ::testing::Test {
         return syncing.operator co_await().await_resume();
     }
     std::vector<json> lines() { return lines_of(files_.content[path].bytes); }
+    std::size_t line_count() {
+        return static_cast<std::size_t>(std::ranges::count(files_.content[path].bytes, '\n'));
+    }
 
     MemoryFiles files_;
     StillClock clock_;
@@ -277,10 +283,13 @@ TEST_F(DeliveryLogTest, ALostPageIsWrittenAgainWithAllBehindIt) {
         EXPECT_EQ(bytes.find('\0'), std::string::npos);
         for (Lsn lsn = synced + 1; lsn <= 20'000; ++lsn) log_->reception(accepted(lsn), lsn);
         close();
-        const auto got = lines();
-        ASSERT_EQ(got.size(), 20'000u);
-        for (std::size_t i = 0; i < got.size(); ++i)
-            ASSERT_EQ(got[i]["event"], "0-" + std::to_string(i + 1) + "-0");
+        ASSERT_EQ(line_count(), 20'000u);
+        std::istringstream text(files_.content[path].bytes);
+        std::string line;
+        for (std::size_t number = 1; std::getline(text, line); ++number)
+            ASSERT_TRUE(line.starts_with(fmt::format("{{\"event\":\"0-{}-0\",", number)) &&
+                        line.ends_with('}'))
+                << line;
     }
 }
 
@@ -369,7 +378,7 @@ TEST_F(DeliveryLogTest, ManyWaitingLinesAreSaidAndTriedAgain) {
     files_.fail_writes = 0;
     EXPECT_TRUE(sync());
     EXPECT_FALSE(log_->behind());
-    EXPECT_EQ(lines().size(), lsn);
+    EXPECT_EQ(line_count(), lsn);
 }
 
 TEST_F(DeliveryLogTest, AFailedWriteIsTriedAgainByItself) {
@@ -407,7 +416,7 @@ TEST_F(DeliveryLogTest, RejectionsDoNotFillTheMemory) {
     EXPECT_EQ(log_->counts().waiting, waiting + 1);
     files_.fail_writes = 0;
     EXPECT_TRUE(sync());
-    EXPECT_EQ(lines().size(), waiting + 1);
+    EXPECT_EQ(line_count(), waiting + 1);
 }
 
 TEST_F(DeliveryLogTest, AFailedSyncIsFinal) {

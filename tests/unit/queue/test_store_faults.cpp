@@ -101,7 +101,9 @@ TEST_F(StoreFaults, AFullDiskIsWaitedFor) {
         EXPECT_TRUE(store_->apply(step_of(0, 21)));
         done = true;
     });
-    std::this_thread::sleep_for(std::chrono::milliseconds(1200));
+    const auto deadline = std::chrono::steady_clock::now() + 30s;
+    while (alarms().empty() && std::chrono::steady_clock::now() < deadline) std::this_thread::sleep_for(1ms);
+    std::this_thread::sleep_for(600ms);  // once more it tries and does not say so again
     EXPECT_FALSE(done);
     ASSERT_EQ(alarms().size(), 1u);
     EXPECT_NE(alarms()[0].find("it goes on when there is space"), std::string::npos) << alarms()[0];
