@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from . import place
+from .forker import Forked, start_sink
 from .place import wait_until
 
 
@@ -18,7 +19,7 @@ class Process:
     def __init__(self, name: str, folder: Path):
         self.name, self.folder = name, folder
         self.output = folder / f"{name}.out"
-        self.process: subprocess.Popen | None = None
+        self.process: subprocess.Popen | Forked | None = None
         folder.mkdir(parents=True, exist_ok=True)
 
     def spawn(self, command: list[str], **options) -> None:
@@ -57,9 +58,9 @@ class Sink(Process):
         listen = self.addresses
         for _ in range(20):  # with several hosts the first one's port may be taken on another
             self.output.unlink(missing_ok=True)
-            # -S: it needs nothing but Python itself, and starts in half of the time.
-            self.spawn([sys.executable, "-S", "-m", "support.sink_process", json.dumps({"listen": listen, **self.options})],
-                       cwd=place.ROOT / "tests")
+            argument = json.dumps({"listen": listen, **self.options})
+            self.command = ["support.sink_process", argument]
+            self.process = start_sink(argument, self.output)
             ready = wait_until(lambda: "ready" in self.output.read_text() or not self.alive(), 20, "the sink")
             if ready and self.alive():
                 break
