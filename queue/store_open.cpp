@@ -124,7 +124,7 @@ rocksdb::DBOptions database_options(const StoreOptions& options, Rocks& rocks) {
     made.max_bgerror_resume_count = 0;
     made.listeners.push_back(std::make_shared<Listener>(rocks.health));
     made.max_open_files = max_open_files;
-    // Sixteen a family by default, however few files there are; a start opens a quarter of the above at most.
+    // By default sixteen for each family, however few files there are; and a start opens no more than sixteen of them.
     made.max_file_opening_threads = options.background_threads;
     // Half the budget for memtables, charged to the cache whose capacity is the whole of it.
     made.write_buffer_manager =

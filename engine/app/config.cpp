@@ -377,7 +377,7 @@ void derive(Config& c, const Findings& f) {
     auto& q = c.queue;
     const auto segments = std::uint64_t{least_segments} * c.runtime.shards;
     if (!f.given("queue.segment"))
-        while (f.given("queue.journal") && q.segment.count * segments > q.journal.count && q.segment > mib(1))
+        while (f.given("queue.journal") && q.segment.count * segments > q.journal.count && q.segment > mib(4))
             q.segment.count /= 2;
     if (!f.given("queue.journal")) q.journal = std::max(q.journal, Bytes{q.segment.count * segments});
     if (!f.given("queue.reserve"))

@@ -67,7 +67,7 @@ void describe(V& v, C& c) {
 template <class V, Shape<QueueConfig> C>
 void describe(V& v, C& c) {
     v.value("path", c.path, "folder of journal and store; on a local disk");
-    v.value("journal", c.journal, mib(4), gib(4096), "size of the journals of all shards together");
+    v.value("journal", c.journal, mib(16), gib(4096), "size of the journals of all shards together");
     v.value("segment", c.segment, mib(4), mib(64), "size of one journal file");
     v.value(
         "reserve", c.reserve, Bytes{0}, gib(4096),

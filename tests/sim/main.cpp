@@ -58,11 +58,11 @@ constexpr Known mistakes[] = {{"none", 0, ""},
                               {"ack_out_of_order", 91, "untold"},
                               {"lost_settle", 2, "twice"},
                               {"lost_bounce", 3, "lost"},
-                              {"early_recycle", 23, invariant},
+                              {"early_recycle", 4, invariant},
                               {"tail_without_survivors", 40, "lost"},
-                              {"settle_ignores_retire", 23, "twice"},
-                              {"cursor_off_by_one", 2, "stuck"},
-                              {"forgotten_deferral", 2, "stuck"},
+                              {"settle_ignores_retire", 4, "twice"},
+                              {"cursor_off_by_one", 4, "stuck"},
+                              {"forgotten_deferral", 8, "stuck"},
                               {"torn_group_accepted", 163, "start"},
                               {"double_release", 1, invariant},
                               {"skipped_recipient", 1, "lost"},
@@ -79,7 +79,7 @@ static_assert(std::size(mistakes) == static_cast<std::size_t>(Mistake::last_one)
 constexpr std::uint64_t one_in = 10;  // is told twice, if it can be
 constexpr std::uint64_t batch = 20;   // stories of one process: what crashes leave behind goes with it
 
-// A story takes a second or two, ten under a sanitizer. One that stands still is a fault like others.
+// A story takes a fraction of a second, a few under a sanitizer. One that stands still is a fault like others.
 constexpr unsigned longest_story = 300, longest_mistake = 60;  // seconds
 
 // As fork(); the child does not outlive its parent.

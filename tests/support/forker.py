@@ -30,7 +30,7 @@ class Forked:
             os.kill(self.pid, 0)
             return None
         except ProcessLookupError:
-            return -1  # how it ended only the forker's kernel knew
+            return -1  # how it ended, nobody has asked
 
     def send_signal(self, number: int) -> None:
         os.kill(self.pid, number)

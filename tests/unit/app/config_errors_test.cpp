@@ -91,6 +91,9 @@ TEST(ConfigErrors, BetweenKeys) {
                  "raise lifetime");
     expect_error(listener + "[queue]\njournal = \"256MiB\"\nsegment = \"64MiB\"\n[runtime]\nshards = 2\n",
                  "t.toml:4:11", "at least \"512MiB\"");
+    // The smallest segment is chosen for it, and is still too large.
+    expect_error(listener + "[queue]\njournal = \"16MiB\"\n[runtime]\nshards = 2\n", "t.toml:4:11",
+                 "at least \"32MiB\"");
     expect_error(listener + "[queue]\nsegment = \"6MiB\"\n", "t.toml:4:11", "no multiple of 4MiB");
     expect_error(listener + "[limits]\nmessage_size = \"1GiB\"\n", "t.toml:4:16",
                  "half of a shard's journal");
