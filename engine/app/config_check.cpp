@@ -129,11 +129,9 @@ void check_queue(const Config& c, Findings& f) {
     if (q.journal < least)
         f.report(
             "queue.journal",
-            fmt::format(
-                "{} is less than {} segments of {} for each of {} shard(s); set at least \"{}\", or smaller "
-                "segments",
-                format_size(q.journal), least_segments, format_size(q.segment), c.runtime.shards,
-                format_size(least)));
+            fmt::format("{} is less than {} segments of {} for each of {} shard(s); set at least \"{}\"{}",
+                        format_size(q.journal), least_segments, format_size(q.segment), c.runtime.shards,
+                        format_size(least), q.segment > mib(4) ? ", or smaller segments" : ""));
     const Bytes room{q.journal.count / c.runtime.shards / 2};
     if (c.limits.message_size > room)
         f.report("limits.message_size",
