@@ -16,6 +16,12 @@ namespace {
 
 using namespace whole;
 
+std::uintmax_t size_of(const std::string& path) {
+    std::error_code none;
+    const auto size = std::filesystem::file_size(path, none);
+    return none ? 0 : size;
+}
+
 // Not a test by itself: the process that the next test kills.
 TEST(QueueChild, Run) {
     const char* const what = std::getenv("ANGARIUM_QUEUE_CHILD");
@@ -30,10 +36,10 @@ TEST(QueueChild, Run) {
     const int events = ::open((path + "/events").c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
     Judge judge(events);
     std::thread breaker;
-    if (disk_fails) {  // from some moment on, no file may be written beyond its second megabyte
+    if (disk_fails) {  // once mail goes through, no file may be written beyond its second megabyte
         scenario.exit_on_alarm = 7;
-        breaker = std::thread([] {
-            std::this_thread::sleep_for(std::chrono::milliseconds(700));
+        breaker = std::thread([events = path + "/events"] {
+            while (size_of(events) < 40'000) std::this_thread::sleep_for(std::chrono::milliseconds(1));
             ::signal(SIGXFSZ, SIG_IGN);
             const rlimit limit{2u << 20, RLIM_INFINITY};
             ::setrlimit(RLIMIT_FSIZE, &limit);
@@ -65,12 +71,6 @@ pid_t start_child(const std::string& path, unsigned shards, std::uint64_t seed, 
 std::string content(const std::string& path) {
     std::ifstream file(path);
     return {std::istreambuf_iterator<char>(file), {}};
-}
-
-std::uintmax_t size_of(const std::string& path) {
-    std::error_code none;
-    const auto size = std::filesystem::file_size(path, none);
-    return none ? 0 : size;
 }
 
 // Starts once more, until nothing is left. Returns how many ends the other side saw beyond the first.
