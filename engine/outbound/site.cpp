@@ -249,7 +249,9 @@ void Site::session_lost(const Judgement& judgement, bool fruitless, DestinationS
     }
     if (has_neighbours && striker_ == &whose) return;
     striker_ = &whose;
-    if (++strikes_ >= enough) unreachable(judgement);
+    if (++strikes_ < enough) return;
+    unreachable(judgement);
+    if (!has_neighbours) end_rest();  // about others that come nothing is known
 }
 
 bool Site::second_try_helps() const { return context_.shard.now() >= no_second_try_until_; }

@@ -6,7 +6,8 @@
 //   open         a session was ready: up to the slots that the home shard lends
 //   proven       a transaction was finished: no longer held to the unproven sites' share of all connections
 //   unreachable  every address failed, or sessions keep breaking: all ready destinations fail at once, and those that come
-//                within Options::site_rest hear the same; then probing again
+//                within Options::site_rest hear the same, unless sessions broke on the mail of one destination alone; then
+//                probing again
 //
 // Owning thread: the shard's. Errors: Outlet::fail for destinations, never for single deliveries.
 #pragma once

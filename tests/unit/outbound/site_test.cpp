@@ -64,6 +64,26 @@ TEST_F(Dispatch, MailThatIsHungUpOnDoesNotHoldUpItsNeighbours) {
     EXPECT_EQ(outlet.delivered(), 11u) << "and the site is not taken for unreachable";
 }
 
+TEST_F(Dispatch, MailThatIsHungUpOnWhileItIsAloneSaysNothingAboutOthers) {
+    names.set_mx("small.com", {{10, "mx1.hill.com"}, {20, "mx2.hill.com"}});
+    mx1().answer = [](std::string_view what, std::string_view line) {
+        return what == "mail" && line.find("hated@") != std::string_view::npos ? "CLOSE" : "";
+    };
+    mx2().answer = mx1().answer;
+    start();
+    for (int i = 0; i < 50; ++i) {
+        auto hated = delivery({"joe@small.com"}, "Subject: hi\r\n\r\nhello\r\n", shard.random());
+        hated->facts.sender = smtp::ReversePath::parse("hated@town.com").value();
+        outlet.submit(std::move(hated));
+    }
+    network.pass(1s);
+    ASSERT_EQ(outlet.failed.size(), 1u);
+    submit("jill@hill.com", 10);
+    network.settle();
+    EXPECT_EQ(outlet.delivered(), 10u);
+    EXPECT_EQ(outlet.failed.size(), 1u) << "they do not hear of it";
+}
+
 TEST_F(Dispatch, AHostThatNeverTakesMailIsPermanentIfAllSaySo) {
     mx1().answer = always("banner", "521 5.3.2 no mail here");
     mx2().answer = always("banner", "521 5.3.2 no mail here");
