@@ -79,8 +79,9 @@ static_assert(std::size(mistakes) == static_cast<std::size_t>(Mistake::last_one)
 constexpr std::uint64_t one_in = 10;  // is told twice, if it can be
 constexpr std::uint64_t batch = 20;   // stories of one process: what crashes leave behind goes with it
 
-// A story takes a fraction of a second, a few under a sanitizer. One that stands still is a fault like others.
-constexpr unsigned longest_story = 300, longest_mistake = 60;  // seconds
+// A story takes a fraction of a second, a few under a sanitizer, and many where tests leave it little of the cores. One without
+// an event for so long stands still: a fault like others.
+constexpr unsigned longest_still = 300, longest_mistake = 300;  // seconds
 
 // As fork(); the child does not outlive its parent.
 pid_t fork_bound() {
@@ -124,8 +125,14 @@ void tell_frames(int) {
     ::dprintf(STDERR_FILENO, "----\n");
 }
 
-// Ends in any case: if a lock is held that this needs, by the second alarm.
-void stands_still(int) {
+// Once in `longest_still`: does it go on? If not it ends in any case: if a lock is held that this needs, by the next alarm.
+void look_whether_it_goes_on(int) {
+    static std::uint64_t seen = 0;
+    if (const auto made = steps_made.load(); std::exchange(seen, made) != made) {
+        ::alarm(longest_still);
+        return;
+    }
+    ::signal(SIGALRM, SIG_DFL);
     ::alarm(30);
     ::signal(SIGUSR1, tell_frames);
     for (const auto& thread : std::filesystem::directory_iterator("/proc/self/task")) {
@@ -133,6 +140,14 @@ void stands_still(int) {
         std::this_thread::sleep_for(200ms);  // one after the other
     }
     ::raise(SIGALRM);
+}
+
+void watch() {
+    struct sigaction look{};
+    look.sa_handler = look_whether_it_goes_on;
+    look.sa_flags = SA_NODEFER;
+    ::sigaction(SIGALRM, &look, nullptr);
+    ::alarm(longest_still);
 }
 
 void report(const Outcome& outcome, std::uint64_t seed) {
@@ -163,7 +178,7 @@ void count(Shared& shared, const Outcome& outcome) {
 }
 
 int play_one(std::uint64_t seed, bool loud) {
-    if (!loud) ::alarm(longest_story);
+    if (!loud) watch();
     const auto outcome = play(seed, loud);
     if (!outcome.faults.empty()) report(outcome, seed);
     fmt::print("seed {}: {} after {} events, {} lives, trace {:016x}\n", seed,
@@ -184,15 +199,12 @@ bool told_the_same(std::uint64_t seed, std::uint64_t hash, std::string& text) {
 
 // In a process of its own. `at`: the story it is at, so that one that ends the process has a name.
 [[noreturn]] void play_batch(Shared& shared, std::uint64_t first, std::uint64_t last, std::uint64_t& at) {
-    struct sigaction once{};
-    once.sa_handler = stands_still;
-    once.sa_flags = SA_RESETHAND | SA_NODEFER;
-    ::sigaction(SIGALRM, &once, nullptr);
     int status = 0;
     std::string again;
     for (at = first; at < last && !shared.stop; ++at) {
-        ::alarm(longest_story);
+        watch();
         const auto outcome = play(at, false);
+        ::alarm(0);  // another process that tells it again watches itself
         count(shared, outcome);
         if (!outcome.faults.empty()) {
             report(outcome, at);
@@ -220,7 +232,7 @@ void work(Shared& shared, std::uint64_t last, bool go_on) {
         ::waitpid(child, &status, 0);
         if (WIFSIGNALED(status)) {
             fmt::print("seed {}: {} (repeat: angarium-sim --seed {} --loud)\n", at,
-                       WTERMSIG(status) == SIGALRM ? fmt::format("stood still for {} s", longest_story)
+                       WTERMSIG(status) == SIGALRM ? fmt::format("stood still for {} s", longest_still)
                                                    : fmt::format("ended by signal {}", WTERMSIG(status)),
                        at);
             std::fflush(stdout);

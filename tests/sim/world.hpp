@@ -3,6 +3,7 @@
 // One thread.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -15,6 +16,9 @@
 #include "engine/base/time.hpp"
 
 namespace angarium::sim {
+
+// Events of this process so far, for whoever wonders whether a story goes on: a signal handler.
+inline std::atomic<std::uint64_t> steps_made = 0;
 
 class World final : public Clock {
   public:
@@ -65,6 +69,7 @@ class World final : public Clock {
         now_ = events_.top().when;
         events_.pop();
         ++steps_;
+        steps_made.fetch_add(1, std::memory_order_relaxed);
         what();
         return true;
     }
