@@ -57,7 +57,7 @@ def test_backlog_of_a_dead_destination(start):
     healthy.wait_messages(1, 10)
     delivered = time.monotonic()
     print(f"after SIGKILL: ready in {ready - began:.2f} s, new mail for a healthy domain there {delivered - ready:.2f} s later")
-    assert delivered - began <= 3 * place.SLOWDOWN
+    assert delivered - began <= 10 * place.SLOWDOWN
 
     held.close()
     began = time.monotonic()

@@ -6,7 +6,7 @@ import subprocess
 import pytest
 from support import place
 
-pytestmark = pytest.mark.once
+pytestmark = [pytest.mark.once, pytest.mark.deadline(300)]
 
 MESSAGES, DOMAINS = 4000, 200
 
@@ -14,7 +14,7 @@ MESSAGES, DOMAINS = 4000, 200
 @pytest.mark.skipif(os.getuid() != 0, reason="namespaces of its own need root")
 def test_a_small_backlog(folder):
     done = subprocess.run([place.ROOT / "bench/backlog", str(MESSAGES), "--domains", str(DOMAINS), "--retry", "1s", "--results", folder / "results",
-                           "--folder", folder / "work"], capture_output=True, text=True, timeout=100 * place.SLOWDOWN,
+                           "--folder", folder / "work"], capture_output=True, text=True, timeout=280 * place.SLOWDOWN,
                           env=os.environ | {"ANGARIUM": str(place.PROGRAM)})
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("after SIGKILL: ready in") == 4

@@ -37,7 +37,7 @@ def test_misbehaving_sink(start):
 
 
 def test_store(folder):
-    result = bench("store", "--path", folder, "--sizes", "4KiB", "--groups", "1,8", "--seconds", "100ms")
+    result = bench("store", "--path", folder, "--sizes", "4KiB", "--groups", "1,8", "--seconds", "500ms")
     assert [(row["message_bytes"], row["under_way"]) for row in result["rows"]] == [(4096, 1), (4096, 8)]
     for row in result["rows"]:
         assert row["journal"]["rate"] > 0 and row["raw"]["rate"] > 0 and row["written_per_byte"] >= 1

@@ -14,11 +14,12 @@ from lib.processes import Failure  # noqa: E402
 
 
 @pytest.mark.heavy
+@pytest.mark.deadline(300)
 @pytest.mark.skipif(place.SANITIZED, reason="a script, and programs that other scenarios run with the sanitizer")
 @pytest.mark.skipif(os.getuid() != 0, reason="namespaces of its own need root")
 def test_a_run_by_mx(folder):
     done = subprocess.run([place.ROOT / "bench/compare", "--quick", "--relays", "none,angarium", "--modes", "mx", "--results", folder,
-                           "--folder", folder / "work"], capture_output=True, text=True, timeout=120 * place.SLOWDOWN)
+                           "--folder", folder / "work"], capture_output=True, text=True, timeout=280 * place.SLOWDOWN)
     assert done.returncode == 0, done.stderr
     figures = json.loads((folder / "figures.json").read_text())
     assert [(one["mode"], one["size"], one["relay"]) for one in figures["results"]] == [("mx", "4KiB", "none"), ("mx", "4KiB", "angarium")]

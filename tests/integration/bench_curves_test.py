@@ -12,10 +12,11 @@ CURVES = place.ROOT / "bench/curves"
 
 def run(folder, *words, program=place.PROGRAM):
     return subprocess.run([CURVES, *words, "--quick", "--results", folder / "results", "--folder", folder / "work"], capture_output=True, text=True,
-                          timeout=110 * place.SLOWDOWN, env=os.environ | {"ANGARIUM": str(program)})
+                          timeout=280 * place.SLOWDOWN, env=os.environ | {"ANGARIUM": str(program)})
 
 
 @pytest.mark.heavy
+@pytest.mark.deadline(300)
 @pytest.mark.skipif(place.SANITIZED, reason="a script, and programs that other scenarios run with the sanitizer")
 def test_points_of_a_curve(folder):
     done = run(folder, "size")

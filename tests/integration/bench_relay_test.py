@@ -26,7 +26,7 @@ def check(result: dict, recipients: int, warm: int = 0) -> None:
     assert result["sink"]["unique"] == (COUNT + warm) * recipients
     assert (result["lost"], result["duplicated"], result["damaged"], result["foreign"]) == (0, 0, 0, 0)
     # The relay's rate begins with the generator's process, so a little before the other.
-    assert result["accept_rate"] > 0 and 0 < result["relay_rate"] < 1.01 * result["accept_rate"]
+    assert result["accept_rate"] > 0 and 0 < result["relay_rate"] < 1.5 * result["accept_rate"]
     assert result["parts"]["relay"]["messages"] == COUNT
     parts = result["parts"]
     for part in ("generator", "relay", "sink"):
@@ -57,8 +57,8 @@ def test_smarthost_with_waiting_messages(folder):
 
 
 def test_duration_and_rate(folder):
-    result = bench("relay", "--duration", "1s", "--rate", 200, "--sessions", 5, "--path", folder)
-    assert result["exact"] and 0 < result["accepted"] <= 200  # a busy machine may fall behind
+    result = bench("relay", "--duration", "3s", "--rate", 200, "--sessions", 5, "--path", folder)
+    assert result["exact"] and 0 < result["accepted"] <= 600  # a busy machine may fall behind
     assert "service_seconds" in result["send"]
 
 

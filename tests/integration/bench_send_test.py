@@ -78,7 +78,7 @@ def test_lone_messages(start):
     """Ten messages of one session with pauses between them: nine pauses, which no latency counts."""
     sent = bench("send", "--to", start(BenchSink).at["smtp"], "--messages", 10, "--sessions", 1, "--pause", "100ms")
     assert sent["accepted"] == 10 and sent["connections"] == 1
-    assert sent["seconds"] > 0.9 and sent["latency_seconds"]["p50"] < 0.1 * place.SLOWDOWN
+    assert sent["seconds"] > 0.9 and sent["latency_seconds"]["p50"] < sent["seconds"] / 3
     assert "service_seconds" not in sent
 
 

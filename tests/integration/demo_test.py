@@ -10,14 +10,14 @@ import pytest
 from support import place
 from support.place import wait_until
 
-pytestmark = pytest.mark.once
+pytestmark = [pytest.mark.once, pytest.mark.deadline(300)]
 
 DEMO = [place.ROOT / "bench/demo"]
 
 
 def test_demo_once(folder):
     done = subprocess.run([*DEMO, "--once", "--messages", "2000", "--path", folder], capture_output=True, text=True,
-                          stdin=subprocess.DEVNULL, timeout=100 * place.SLOWDOWN, env=os.environ | {"ANGARIUM": str(place.PROGRAM)})
+                          stdin=subprocess.DEVNULL, timeout=280 * place.SLOWDOWN, env=os.environ | {"ANGARIUM": str(place.PROGRAM)})
     print(done.stdout, done.stderr)
     assert done.returncode == 0
     assert re.search(r"exactly once +yes: 2000 of 2000 arrived, 0 lost, 0 duplicated, 0 damaged", done.stdout)

@@ -44,8 +44,8 @@ def test_keygen_refuses(folder, arguments):
     assert not (folder / "key.pem").exists()
 
 
-def relay_of(folder, keys: list[Key], servers: list[str]) -> Relay:
-    return Relay(folder / "relay", {"dkim": [key.entry() for key in keys], "dns": {"servers": servers, "timeout": "1s", "tries": 1}})
+def relay_of(folder, keys: list[Key], servers: list[str], timeout: str = "1s") -> Relay:
+    return Relay(folder / "relay", {"dkim": [key.entry() for key in keys], "dns": {"servers": servers, "timeout": timeout, "tries": 1}})
 
 
 def test_check(start, folder):
@@ -56,7 +56,7 @@ def test_check(start, folder):
              "other": stranger.zone_line.replace("stranger.test", "other.test"),
              "revoked": 's._domainkey TXT "v=DKIM1; k=rsa; p="', "elsewhere": 's._domainkey TXT "v=spf1 -all"'}
     nsd = start(Nsd, {f"{name}.test": line for name, line in lines.items()})
-    relay = relay_of(folder, list(keys.values()), [nsd.address])
+    relay = relay_of(folder, list(keys.values()), [nsd.address], "10s")
     done = relay.run("dkim", "check", "--json")
     assert done.returncode == 1, done.stderr
     verdicts = {entry["domain"].split(".")[0]: entry for entry in json.loads(done.stdout)}

@@ -38,7 +38,7 @@ def test_journal(start, folder, shards):
                   environment={"ANGARIUM_TEST_FAIL_SYNC": str(failing)})
     assert "ANGARIUM_TEST_FAIL_SYNC" in relay.errors()
     flood = Flood(relay.smtp, list(range(100_000)), domains=5, flight=5).start()
-    wait_until(lambda: len(flood.acknowledged) > 500, 30, "the flood to begin")
+    wait_until(lambda: len(flood.acknowledged) > 500, 90, "the flood to begin")
     failing.touch()
     wait_until(lambda: relay.metrics().total("angarium_journal_failed") >= 1, what="the failure")
     for _ in range(10):  # whichever shard it is

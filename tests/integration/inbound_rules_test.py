@@ -1,6 +1,7 @@
 """What an inbound session answers to the letter: sequence, lengths, parameters, pipelining, BDAT, limits."""
 
 import pytest
+from support import place
 from support.clients import RawClient
 from support.mail import plain
 
@@ -118,7 +119,7 @@ def test_malformed_bdat_closes(relay_to, sink):
 
 
 def test_idle_sessions_are_ended(relay_to, sink):
-    relay = relay_to(sink.address, limits={"command_timeout": "3s"})
+    relay = relay_to(sink.address, limits={"command_timeout": f"{2 * place.SLOWDOWN}s"})
     with RawClient(relay.smtp) as client:
         client.command("EHLO client.test")
         client.expect(421, "4.4.2")

@@ -12,7 +12,7 @@ KILLS = 10 if place.SANITIZED else 50
 
 
 @pytest.mark.heavy
-@pytest.mark.deadline(600)
+@pytest.mark.deadline(1500)
 def test_nothing_acknowledged_is_lost(start):
     crashes = start(Crashes, seed=9, say=print)
     least = 0 if place.SANITIZED else 3  # there the dice have too few throws

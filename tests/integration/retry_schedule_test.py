@@ -13,7 +13,7 @@ LETTER = b"Subject: x\r\n\r\ny\r\n"
 @pytest.mark.once
 def test_intervals_grow_to_the_cap(start, relay_to):
     sink = start(Sink, rules=[{"stage": "rcpt", "reply": "451 4.7.1 greylisted", "times": 4}])
-    relay = relay_to(sink.address, queue={"retry": {"first": "1s", "factor": 2.0, "cap": "3s", "jitter": 0.0}})
+    relay = relay_to(sink.address, queue={"retry": {"first": "1s", "factor": 2.0, "cap": "3s", "jitter": 0.0}}, runtime={"shards": 1})
     with RawClient(relay.smtp) as client:
         client.command("EHLO client.test")
         client.mail("a@source.test", ["b@destination.test"], LETTER)
@@ -25,11 +25,13 @@ def test_intervals_grow_to_the_cap(start, relay_to):
     assert all(e["code"] == 451 and e["status"] == "4.7.1" for e in attempts[:4]), attempts
     times = [timestamp(e) for e in attempts]
     planned = [timestamp(e, "next_attempt") - timestamp(e) for e in attempts[:4]]
-    assert planned == pytest.approx([1, 2, 3, 3], abs=0.1)
+    # The next attempt is planned when the reply comes; the line has the time of its record, a group of the journal later.
+    for plan, wanted in zip(planned, [1, 2, 3, 3]):
+        assert wanted - 0.9 <= plan <= wanted + 0.1, planned
     gaps = [later - earlier for earlier, later in zip(times, times[1:])]
     print("gaps between attempts:", [f"{gap:.2f}" for gap in gaps])
     for gap, wanted in zip(gaps, planned):
-        assert wanted - 0.1 <= gap <= wanted + 3 * place.SLOWDOWN, gaps  # a busy machine is late
+        assert wanted - 0.1 <= gap <= wanted + 10 * place.SLOWDOWN, gaps  # a busy machine is late
     relay.stop()
 
 

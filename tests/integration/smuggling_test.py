@@ -99,7 +99,7 @@ def play(relay: Relay, number: int, case) -> str | None:
         return None if client.closed() else f"{case.name}: is not closed"
 
 
-@pytest.mark.deadline(180)
+@pytest.mark.deadline(400)
 def test_nothing_is_split_joined_or_smuggled(start):
     receivers = Receivers(start)
     relay = start(Relay, {"route": [{"domains": [domain], "to": [address]} for domain, address in receivers.addresses.items()]})

@@ -18,21 +18,22 @@ SIZE = 16 * 1024
 BUDGET = 128 << 20
 
 
+@pytest.mark.deadline(300)
 @pytest.mark.parametrize("shards", [1, 2])
 def test_a_stalled_server(start, shards):
     stalled, healthy = start(Sink, name="stalled"), start(Sink, name="healthy")
     relay = start(Relay, {"limits": {"memory": f"{BUDGET >> 20}MiB"}, "queue": {"journal": "64MiB", "segment": "4MiB"},
                           "runtime": {"shards": shards},
                           "route": [{"domains": ["healthy.test"], "to": [healthy.address]}, {"domains": ["*"], "to": [stalled.address]}]})
-    flood = Flood(relay.smtp, list(range(COUNT)), domains=3, size=SIZE, timeout=60).start()
-    stalled.wait_messages(100)
+    flood = Flood(relay.smtp, list(range(COUNT)), domains=3, size=SIZE).start()
+    stalled.wait_messages(100, 60)
     os.kill(stalled.process.pid, signal.SIGSTOP)
     try:
         flood.wait()
         arrived = len(stalled.messages())
         Flood(relay.smtp, list(range(COUNT, COUNT + 500)), recipient="r{0}@healthy.test").run()
         began = time.monotonic()
-        healthy.wait_messages(500)
+        healthy.wait_messages(500, 60)
         wait_until(lambda: relay.metrics().total("angarium_deliveries_in_flight") > 0, what="attempts that hang")
         metrics = relay.metrics()
         waiting = metrics.total("angarium_messages_queued")

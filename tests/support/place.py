@@ -16,7 +16,8 @@ PEER = ROOT / "tests/support/peer"
 RUNS = Path(os.environ.get("ANGARIUM_TEST_RUNS", ROOT / "build/test-runs"))  # one folder a test, removed on success
 
 SANITIZED = PROGRAM.parent.name in ("asan", "tsan")
-SLOWDOWN = 5 if SANITIZED else 1  # how much longer a sanitized program may take
+# How much longer everything may take: a program with a sanitizer, and any while several workers share the cores.
+SLOWDOWN = 5 if SANITIZED else 3 if "PYTEST_XDIST_WORKER" in os.environ else 1
 
 
 def wait_until(condition, within: float = 10, what: str = "the condition"):

@@ -75,7 +75,7 @@ class Relay:
             "listener": [{"address": "127.0.0.1:0", "relay_from": ["127.0.0.0/8"]}],
             # A start fills a segment a shard, and soon a second one: of 64 MiB, as it ships, the tests would write 100 GiB of zeros.
             "queue": {"path": str(folder / "queue"), "segment": "4MiB"},
-            "dns": {"allow": ["127.0.0.0/8"]},
+            "dns": {"allow": ["127.0.0.0/8"], "timeout": "10s"},
             "http": {"address": "127.0.0.1:0"},
         }, config or {})
         self.process: subprocess.Popen | None = None

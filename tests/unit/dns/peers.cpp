@@ -130,7 +130,8 @@ NameServer::NameServer(const std::string& program, const Configure& configure) {
 }
 
 void NameServer::wait_until_running() {
-    for (int tries = 0; tries < 300; ++tries) {
+    const auto deadline = std::chrono::steady_clock::now() + 30s;
+    while (std::chrono::steady_clock::now() < deadline) {
         const bool answered = answers(port_);
         if (::waitpid(process_, nullptr, WNOHANG) == process_) {
             process_ = -1;

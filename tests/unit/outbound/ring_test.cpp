@@ -64,7 +64,7 @@ Task<void> carry_out(runtime::RingShard& shard, Plan& plan) {
                               plan.options);
         plan.outlet.carrier = &dispatcher;
         for (auto& delivery : plan.deliveries) plan.outlet.submit(std::move(delivery));
-        for (int i = 0; i < 3000 && plan.outlet.settled.size() < plan.expected; ++i) {
+        for (int i = 0; i < 20'000 && plan.outlet.settled.size() < plan.expected; ++i) {
             auto sleeping = shard.sleep(10ms);
             co_await sleeping;
         }

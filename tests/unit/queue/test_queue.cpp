@@ -122,6 +122,7 @@ TEST(QueueEnds, AFullTableIsRetired) {
     scenario.seed = 60;
     scenario.messages = 200;
     scenario.young = 250;
+    scenario.journal = 256u << 20;  // room is no reason
     scenario.longest = 1000;
     scenario.until_empty = true;
     scenario.lifetime = 1500ms;
@@ -141,7 +142,8 @@ TEST(QueueEnds, OldMailIsRetiredThoughThereIsRoom) {
         scenario.messages = 90;
         scenario.journal = 256u << 20;
         scenario.settled_age = old ? 0s : 1h;
-        scenario.patience = 2s;
+        scenario.until_retired = true;
+        scenario.patience = old ? 100s : 2s;
         Start start(place.path(), scenario, judge);
         start.go();
         EXPECT_EQ(start.total(metrics::Count::messages_retired) > 0, old);

@@ -82,7 +82,7 @@ std::size_t finish(const TestPlace& place, unsigned shards, std::uint64_t seed) 
     scenario.messages = 0;
     scenario.heal = true;
     scenario.until_empty = true;
-    scenario.patience = 100s;
+    scenario.patience = 300s;
     Start(place.path(), scenario, judge).go();
 
     std::set<LogJudge::Recipient> accepted;

@@ -41,7 +41,8 @@ TEST(QueueWindows, AStartTriesAFewOfEachDestination) {
     start.go();
     const auto loaded = start.total(metrics::Count::store_deliveries_loaded);
     EXPECT_GE(loaded, domains);
-    EXPECT_LT(loaded, 600u);
+    // A try is heard of behind a synced group, a slow machine has tried again by then; whole windows would be many times as much.
+    EXPECT_LT(loaded, 8 * start.total(metrics::Count::recipients_deferred));
     EXPECT_TRUE(judge.clean()) << judge.story();
 }
 

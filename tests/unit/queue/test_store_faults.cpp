@@ -84,6 +84,8 @@ TEST_F(StoreFaults, PowerLossLeavesAPrefixWithEverythingFlushed) {
         for (unsigned shard = 0; shard < 2; ++shard) EXPECT_GE(image->meta().tails[shard], safe[shard]);
         expect_prefix(*image);
     }
+    const auto deadline = std::chrono::steady_clock::now() + 60s;
+    while (flushed[0] <= 100 && std::chrono::steady_clock::now() < deadline) std::this_thread::sleep_for(1ms);
     stop = true;
     first.join();
     second.join();

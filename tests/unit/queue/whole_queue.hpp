@@ -253,7 +253,8 @@ struct Scenario {
         false;  // nothing is taken until, with windows full of old mail, a new domain's has been delivered
     bool until_empty = false;     // else until the judge has heard of every end
     unsigned until_deferred = 0;  // or until so many recipients were put off
-    Duration patience = 60s;      // when to stop at the latest
+    bool until_retired = false;   // or until something was
+    Duration patience = 300s;     // when to stop at the latest
     Duration lifetime = 1h;
     std::size_t window = 16, in_all = 48;
     std::size_t young = 1'000'000;
@@ -368,6 +369,7 @@ class Start {
     bool finished(RingShard& shard) {
         if (scenario_.until_deferred != 0)
             return registry_.total(metrics::Count::recipients_deferred) >= scenario_.until_deferred;
+        if (scenario_.until_retired) return registry_.total(metrics::Count::messages_retired) > 0;
         if (!scenario_.until_empty) return judge_.settled();
         auto& queue = queues_->of(shard.id());
         most_held_ = std::max(most_held_.load(), queue.owner().held());
@@ -448,10 +450,12 @@ class Start {
 
     // When old mail fills the windows and nothing moves any more.
     Task<void> come_new(RingShard& shard, Queue& queue, DiceCarrier& carrier) {
-        const auto deadline = shard.now() + 20s;
+        const auto deadline = shard.now() + 100s;
         std::size_t held = 0;
         for (int still = 0; still < 100 && shard.now() < deadline; ++still) {
-            if (const auto now = queue.owner().held(); now == 0 || std::exchange(held, now) != now) still = 0;
+            if (const auto now = queue.owner().held();
+                now < scenario_.in_all * 7 / 8 || std::exchange(held, now) != now)
+                still = 0;
             co_await shard.sleep(1ms);
         }
         auto incoming = queue.intake().open(100);

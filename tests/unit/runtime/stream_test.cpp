@@ -55,7 +55,7 @@ Task<void> read_deadline(RingShard& shard) {
     const auto took = SystemClock().mono() - begin;
     EXPECT_EQ(error_of(late), IoError::timed_out);
     EXPECT_GE(took, 29ms);
-    EXPECT_LT(took, 1s);
+    EXPECT_LT(took, 30s);
     const auto written = co_await pair.server->write("still here", after(1s));
     EXPECT_TRUE(written.has_value());
     const auto read = co_await pair.client->read(after(1s));  // nothing was lost
@@ -73,7 +73,7 @@ Task<void> changing_deadlines(RingShard& shard) {
     auto begin = SystemClock().mono();
     const auto late = co_await pair.client->read(after(20ms));
     EXPECT_EQ(error_of(late), IoError::timed_out);
-    EXPECT_LT(SystemClock().mono() - begin, 1s);
+    EXPECT_LT(SystemClock().mono() - begin, 8s);
     begin = SystemClock().mono();
     const auto later = co_await pair.client->read(after(80ms));
     EXPECT_EQ(error_of(later), IoError::timed_out);
