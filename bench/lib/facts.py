@@ -73,6 +73,18 @@ def core_share(seconds: float = 3) -> dict[str, float]:
     return {"share": min(share for share, _ in seen), "pause": max(pause for _, pause in seen)}
 
 
+def processor_times() -> list[int]:
+    """Of all cores since the start of the machine, by kind: the first line of /proc/stat, which a virtual machine's host fills as well."""
+    with open("/proc/stat") as stat:
+        return [int(ticks) for ticks in stat.readline().split()[1:9]]
+
+
+def ended(facts: dict) -> dict:
+    """The facts with what was gone of the cores between gather() and now: the host's share ("steal")."""
+    spent = [now - before for now, before in zip(processor_times(), facts["processor_times"])]
+    return {**{name: value for name, value in facts.items() if name != "processor_times"}, "stolen": spent[7] / max(sum(spent), 1)}
+
+
 def file_system(folder: Path) -> str:
     best = ("", "?")
     for line in Path("/proc/self/mounts").read_text().splitlines():
@@ -106,14 +118,20 @@ def gather(folder: Path, quick: bool = False) -> dict:
         "disk": disk.name, "file_system": file_system(folder), "write_cache": disk.write_cache(),
         "sync_seconds": sync_seconds(folder), "core_share": core_share(0.3 if quick else 3),
         "load_before": os.getloadavg()[0],
+        "processor_times": processor_times(),  # last: what is measured begins now
     }
+
+
+def _stolen(facts: dict) -> str:
+    """Reports before 2026-11-28 do not have it."""
+    return f"; in all that was measured here the host took {facts['stolen']:.1%} of the cores' time" if "stolen" in facts else ""
 
 
 def brief(facts: dict) -> str:
     """Of a part of a report that may have been measured at another time: one line."""
     share = facts["core_share"]["share"]
     return (f"({facts['date']}, commit `{facts['commit']}`; a synced 4 KiB write {facts['sync_seconds']['p50'] * 1e3:.2f} ms; busy threads "
-            f"get {share:.0%} of the cores.)")
+            f"get {share:.0%} of the cores{_stolen(facts)}.)")
 
 
 def describe(facts: dict) -> str:
@@ -124,7 +142,7 @@ def describe(facts: dict) -> str:
         f"{facts['date']}, commit `{facts['commit']}`",
         f"{facts['cores']} cores, {facts['cpu']}; {facts['memory_gib']} GiB; Linux {facts['kernel']}; load average before the run "
         f"{facts['load_before']:.1f}",
-        *([f"busy threads on all cores at once get {cores['share']:.0%} of them, with pauses of up to {cores['pause'] * 1e3:.0f} ms"
+        *([f"busy threads on all cores at once get {cores['share']:.0%} of them, with pauses of up to {cores['pause'] * 1e3:.0f} ms{_stolen(facts)}"
            + ("" if cores["share"] > 0.95 else ": **the machine is shared, its rates are not to be compared with others**")]
           if cores else []),
         f"disk `{facts['disk']}` ({facts['write_cache']}), {facts['file_system']}; one synced 4 KiB write takes "

@@ -46,7 +46,7 @@ class Relay:
 
     label = ""      # for people
     durable = ""    # what it does before its 250, as it ships: a word or two for the table
-    messages = {"4KiB": 4000, "32KiB": 4000}  # of one run, by size: some ten seconds' worth
+    messages = {"4KiB": 3000, "32KiB": 3000}  # of one run, by size: some ten seconds' worth
     repeated = False     # measured several times, interleaved, not once
     vanishing = False    # most of its children are waited for by nobody, so that their written bytes cannot be counted
     clean_end = False    # it must end with 0 after TERM

@@ -13,7 +13,7 @@ ROUTER = {
 class Relay(relays.Relay):
     label = "Exim"
     durable = "spool files synced"
-    messages = {"4KiB": 2000, "32KiB": 2000}
+    messages = {"4KiB": 1500, "32KiB": 1500}
     vanishing = True  # a session leaves its deliveries to the kernel (SIGCHLD ignored)
 
     def prepare(self, place: relays.Place) -> relays.Command:

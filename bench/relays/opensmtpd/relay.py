@@ -7,7 +7,7 @@ from lib.private import Box
 class Relay(relays.Relay):
     label = "OpenSMTPD"
     durable = "never syncs"
-    messages = {"4KiB": 2000, "32KiB": 2000}
+    messages = {"4KiB": 1500, "32KiB": 1500}
 
     def prepare(self, place: relays.Place) -> relays.Command:
         box = Box(place.folder, self.unpacked, users=["opensmtpd", "opensmtpq"])

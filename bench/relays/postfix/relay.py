@@ -15,7 +15,7 @@ QUEUE = ["active", "bounce", "corrupt", "defer", "deferred", "flush", "hold", "i
 class Relay(relays.Relay):
     label = "Postfix"
     durable = "queue file synced"
-    messages = {"4KiB": 8000, "32KiB": 6000}
+    messages = {"4KiB": 6000, "32KiB": 5000}
     repeated = True
 
     def __init__(self, home):
