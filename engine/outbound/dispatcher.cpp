@@ -79,7 +79,7 @@ void Dispatcher::ready(queue::ReadyQueue& destination) {
         lead(*state, *site);
         known = true;
     }
-    if (known && state->site->resting() == nullptr) return state->site->enlist(*state);
+    if (known && state->site->resting(*state) == nullptr) return state->site->enlist(*state);
     state->resolving = true;
     if (known)
         context_.gate.hold(fail_later(state->self));
@@ -128,7 +128,7 @@ void Dispatcher::lead(DestinationState& destination, Site& site) {
 }
 
 void Dispatcher::offer(DestinationState& destination) {
-    const Judgement* resting = destination.site->resting();
+    const Judgement* resting = destination.site->resting(destination);
     if (resting != nullptr) {
         const Judgement why = *resting;
         context_.outlet.fail(*destination.queue, why.verdict, why.reason);

@@ -75,7 +75,8 @@ struct Options {
     // A host whose TLS failed gets plain text for this long, where the protection allows it.
     Duration tls_rest = 10min;
     // Destinations that ask for an unreachable site within this time hear the same reason without a new connection:
-    // shorter than any sensible retry, long enough for the domains that share the site to come by.
+    // shorter than any sensible retry, long enough for the domains that share the site to come by. Where sessions broke on
+    // one destination's mail alone, only that one.
     Duration site_rest = 5s;
     // The same for a site that refuses our login: servers lock accounts out where somebody goes on guessing.
     Duration login_rest = 60s;

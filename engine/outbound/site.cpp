@@ -18,6 +18,13 @@ constexpr Duration hold_back = 5s;
 constexpr Duration hold_back_ours = 1s;
 // After a second exchanger deferred what the first had deferred.
 constexpr Duration no_second_try = 60s;
+
+// Outlives the destination, which is forgotten whenever it has nothing to do.
+std::string name_of(const queue::ReadyQueue& destination) {
+    std::string name(destination.stream());
+    name += '\0';  // no stream has one
+    return name += destination.domain();
+}
 }  // namespace
 
 Site::Site(Context& context, std::string name, ProtectionId protection)
@@ -96,8 +103,11 @@ void Site::enlist(DestinationState& destination) {
     consider();
 }
 
-const Judgement* Site::resting() const {
-    return connections_ == 0 && context_.shard.now() < rest_until_ ? &rest_reason_ : nullptr;
+bool Site::rests() const { return connections_ == 0 && context_.shard.now() < rest_until_; }
+
+const Judgement* Site::resting(const DestinationState& destination) const {
+    if (!rests()) return nullptr;
+    return rest_of_.empty() || rest_of_ == name_of(*destination.queue) ? &rest_reason_ : nullptr;
 }
 
 std::unique_ptr<queue::Delivery> Site::next(std::shared_ptr<DestinationState>& whose) {
@@ -216,7 +226,6 @@ void Site::session_ready() {
 
 void Site::transaction_finished(bool growth) {
     strikes_ = 0;
-    striker_ = nullptr;
     if (!proven_) set_proven(true);
     if (growth) context_.desk.worked(name_);
 }
@@ -235,7 +244,7 @@ void Site::open_failed(const Judgement& judgement) {
 }
 
 // A server that hangs up again and again on the mail of one destination says something about that mail: it waits, and its
-// neighbours go on. Where it hangs up on one after the other, or where there are no neighbours, it is the site.
+// neighbours go on, also those that come later. Where it hangs up on one after the other, it is the site.
 void Site::session_lost(const Judgement& judgement, bool fruitless, DestinationState& whose) {
     if (!fruitless || judgement.ours) return;
     context_.desk.failed(name_);
@@ -243,15 +252,16 @@ void Site::session_lost(const Judgement& judgement, bool fruitless, DestinationS
     // As many as there are connections: a run of bad luck over many is no verdict.
     const unsigned enough = std::max(context_.options.strikes, connections_);
     const bool has_neighbours = destinations_ > 1;
+    auto striker = name_of(*whose.queue);
+    const bool another = strikes_ == 0 || striker != striker_;
     if (has_neighbours && ++whose.strikes >= enough) {
         whose.strikes = 0;
         fail(whose, judgement);
     }
-    if (has_neighbours && striker_ == &whose) return;
-    striker_ = &whose;
-    if (++strikes_ < enough) return;
-    unreachable(judgement);
-    if (!has_neighbours) end_rest();  // about others that come nothing is known
+    if (has_neighbours && !another) return;
+    several_strikers_ = strikes_ > 0 && (several_strikers_ || another);
+    striker_ = std::move(striker);
+    if (++strikes_ >= enough) unreachable(judgement, several_strikers_ ? std::string() : striker_);
 }
 
 bool Site::second_try_helps() const { return context_.shard.now() >= no_second_try_until_; }
@@ -274,14 +284,14 @@ void Site::set_proven(bool proven) {
     }
 }
 
-void Site::unreachable(const Judgement& judgement) {
+void Site::unreachable(const Judgement& judgement, std::string striker) {
     opened_ = false;
     strikes_ = 0;
-    striker_ = nullptr;
     set_proven(false);
     const auto& options = context_.options;
     rest_until_ = context_.shard.now() + (judgement.login ? options.login_rest : options.site_rest);
     rest_reason_ = judgement;
+    rest_of_ = std::move(striker);
     context_.desk.unreachable(name_);
     fail_all(judgement);
 }

@@ -6,7 +6,7 @@
 //   open         a session was ready: up to the slots that the home shard lends
 //   proven       a transaction was finished: no longer held to the unproven sites' share of all connections
 //   unreachable  every address failed, or sessions keep breaking: all ready destinations fail at once, and those that come
-//                within Options::site_rest hear the same, unless sessions broke on the mail of one destination alone; then
+//                within Options::site_rest hear the same, or only the one on whose mail all those sessions broke; then
 //                probing again
 //
 // Owning thread: the shard's. Errors: Outlet::fail for destinations, never for single deliveries.
@@ -68,8 +68,8 @@ class Site final : public SlotHolder {
     void abandon(DestinationState& destination);  // it goes
     // Has ready mail; no effect if it stands in line.
     void enlist(DestinationState& destination);
-    // The site was found unreachable a moment ago: enlisting makes no sense.
-    const Judgement* resting() const;
+    // The site was found unreachable a moment ago, as far as this destination goes: enlisting makes no sense.
+    const Judgement* resting(const DestinationState& destination) const;
     // What it lacked may be there now.
     void end_rest() { rest_until_ = {}; }
     // The next delivery in turn, and whose it is.
@@ -102,16 +102,16 @@ class Site final : public SlotHolder {
 
     bool proven() const { return proven_; }
     // Nothing depends on it, and nobody needs to hear that it rests.
-    bool unused() const {
-        return destinations_ == 0 && connections_ == 0 && requested_ == 0 && resting() == nullptr;
-    }
+    bool unused() const { return destinations_ == 0 && connections_ == 0 && requested_ == 0 && !rests(); }
     Link<Site>& hunger() { return hunger_; }
 
   private:
     std::size_t mail_at_hand(std::size_t enough) const;
     unsigned most_connections() const;
     unsigned wanted_connections(std::size_t mail) const;
-    void unreachable(const Judgement& judgement);
+    bool rests() const;
+    // `striker`: what is known is about this destination alone; else empty.
+    void unreachable(const Judgement& judgement, std::string striker = {});
     void fail(DestinationState& destination, const Judgement& judgement);
     void fail_all(const Judgement& judgement);
     void set_proven(bool proven);
@@ -135,12 +135,13 @@ class Site final : public SlotHolder {
     bool proven_ = false;
     bool recalled_ = false;
 
-    unsigned strikes_ =
-        0;  // sessions in a row without a finished transaction, each on another destination's mail
-    const DestinationState* striker_ = nullptr;  // the last one's; compared, never followed
-    MonoTime hold_back_until_{};                 // no new connections before
-    MonoTime rest_until_{};                      // unreachable
+    unsigned strikes_ = 0;  // sessions in a row without a finished transaction
+    std::string striker_;   // the destination on whose mail the last one broke
+    bool several_strikers_ = false;
+    MonoTime hold_back_until_{};  // no new connections before
+    MonoTime rest_until_{};       // unreachable
     Judgement rest_reason_;
+    std::string rest_of_;  // who hears it; empty: everybody
     MonoTime no_second_try_until_{};
     MessageId put_back_;
     Link<Site> place_;  // in Context::sites

@@ -25,9 +25,9 @@ def test_intervals_grow_to_the_cap(start, relay_to):
     assert all(e["code"] == 451 and e["status"] == "4.7.1" for e in attempts[:4]), attempts
     times = [timestamp(e) for e in attempts]
     planned = [timestamp(e, "next_attempt") - timestamp(e) for e in attempts[:4]]
-    # The next attempt is planned when the reply comes; the line has the time of its record, a group of the journal later.
+    # The next attempt is planned when the reply comes; the line has the time of its record, on a busy machine somewhat later.
     for plan, wanted in zip(planned, [1, 2, 3, 3]):
-        assert wanted - 0.9 <= plan <= wanted + 0.1, planned
+        assert wanted - 0.5 <= plan <= wanted + 0.1, planned
     gaps = [later - earlier for earlier, later in zip(times, times[1:])]
     print("gaps between attempts:", [f"{gap:.2f}" for gap in gaps])
     for gap, wanted in zip(gaps, planned):

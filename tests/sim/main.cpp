@@ -80,8 +80,8 @@ constexpr std::uint64_t one_in = 10;  // is told twice, if it can be
 constexpr std::uint64_t batch = 20;   // stories of one process: what crashes leave behind goes with it
 
 // A story takes a fraction of a second, a few under a sanitizer, and many where tests leave it little of the cores. One without
-// an event for so long stands still: a fault like others.
-constexpr unsigned longest_still = 300, longest_mistake = 300;  // seconds
+// an event for so long stands still: a fault like others. Deliberate mistakes have the cores to themselves, and less time.
+constexpr unsigned longest_still = 300, longest_mistake = 60;  // seconds
 
 // As fork(); the child does not outlive its parent.
 pid_t fork_bound() {
@@ -126,9 +126,9 @@ void tell_frames(int) {
 }
 
 // Once in `longest_still`: does it go on? If not it ends in any case: if a lock is held that this needs, by the next alarm.
+std::uint64_t steps_seen = 0;
 void look_whether_it_goes_on(int) {
-    static std::uint64_t seen = 0;
-    if (const auto made = steps_made.load(); std::exchange(seen, made) != made) {
+    if (const auto made = steps_made.load(); std::exchange(steps_seen, made) != made) {
         ::alarm(longest_still);
         return;
     }
@@ -145,8 +145,9 @@ void look_whether_it_goes_on(int) {
 void watch() {
     struct sigaction look{};
     look.sa_handler = look_whether_it_goes_on;
-    look.sa_flags = SA_NODEFER;
+    look.sa_flags = SA_NODEFER | SA_RESTART;
     ::sigaction(SIGALRM, &look, nullptr);
+    steps_seen = steps_made;
     ::alarm(longest_still);
 }
 

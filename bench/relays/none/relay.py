@@ -6,7 +6,7 @@ from lib import relays
 class Relay(relays.Relay):
     label = "none"
     durable = "stores nothing"
-    messages = {"4KiB": 200_000, "32KiB": 100_000}
+    messages = {"4KiB": 150_000, "32KiB": 80_000}
     repeated = True
 
     def missing(self) -> str:

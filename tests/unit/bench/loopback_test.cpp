@@ -163,7 +163,7 @@ TEST(Loopback, OpenLoopSaysWhatItIsBehind) {
     EXPECT_LE(outcome.sent.behind + outcome.sent.messages, 3'030'000u);
     EXPECT_GT(outcome.sent.behind + outcome.sent.messages, 500'000u);
     EXPECT_GT(outcome.sent.behind, 300'000u);
-    EXPECT_GT(outcome.sent.latency.max(), outcome.sent.service.percentile(50));
+    EXPECT_GT(outcome.sent.latency.max(), 1'000'000'000u);  // three seconds' worth of waiting, nearly
 }
 
 TEST(Loopback, AWarmUpDoesNotCount) {

@@ -84,6 +84,42 @@ TEST_F(Dispatch, MailThatIsHungUpOnWhileItIsAloneSaysNothingAboutOthers) {
     EXPECT_EQ(outlet.failed.size(), 1u) << "they do not hear of it";
 }
 
+TEST_F(Dispatch, WhatIsHungUpOnMessageByMessageWaitsAsWell) {
+    names.set_mx("one.com", {{10, "mx1.hill.com"}});
+    mx1().answer = always("mail", "CLOSE");
+    start();
+    for (int i = 0; i < 3; ++i) {  // never two at a time, and nobody remembers the destination in between
+        submit("joe@one.com");
+        network.settle();
+        outlet.forget("one.com");
+    }
+    const auto before = attempts("192.0.2.1:25");
+    submit("joe@one.com");
+    network.settle();
+    ASSERT_GE(outlet.failed.size(), 1u);
+    EXPECT_EQ(outlet.failed.back().domain, "one.com");
+    EXPECT_EQ(attempts("192.0.2.1:25"), before);
+}
+
+TEST_F(Dispatch, WhereOneAfterTheOtherIsHungUpOnItIsTheSite) {
+    for (const auto* domain : {"one.com", "two.com", "three.com", "four.com"})
+        names.set_mx(domain, {{10, "mx1.hill.com"}});
+    mx1().answer = always("mail", "CLOSE");
+    start();
+    for (const std::string domain : {"one.com", "two.com", "three.com"}) {  // each alone
+        submit("joe@" + domain);
+        network.settle();
+        outlet.forget(domain);
+    }
+    const auto before = attempts("192.0.2.1:25");
+    EXPECT_LE(before, 4u);
+    submit("joe@four.com");
+    network.settle();
+    ASSERT_GE(outlet.failed.size(), 1u);
+    EXPECT_EQ(outlet.failed.back().domain, "four.com");
+    EXPECT_EQ(attempts("192.0.2.1:25"), before) << "it is told at once";
+}
+
 TEST_F(Dispatch, AHostThatNeverTakesMailIsPermanentIfAllSaySo) {
     mx1().answer = always("banner", "521 5.3.2 no mail here");
     mx2().answer = always("banner", "521 5.3.2 no mail here");

@@ -39,7 +39,9 @@ TEST(QueueChild, Run) {
     if (disk_fails) {  // once mail goes through, no file may be written beyond its second megabyte
         scenario.exit_on_alarm = 7;
         breaker = std::thread([events = path + "/events"] {
-            while (size_of(events) < 40'000) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+            const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(200);
+            while (size_of(events) < 40'000 && std::chrono::steady_clock::now() < deadline)
+                std::this_thread::sleep_for(std::chrono::milliseconds(1));
             ::signal(SIGXFSZ, SIG_IGN);
             const rlimit limit{2u << 20, RLIM_INFINITY};
             ::setrlimit(RLIMIT_FSIZE, &limit);
@@ -82,7 +84,7 @@ std::size_t finish(const TestPlace& place, unsigned shards, std::uint64_t seed) 
     scenario.messages = 0;
     scenario.heal = true;
     scenario.until_empty = true;
-    scenario.patience = 300s;
+    scenario.patience = 150s;
     Start(place.path(), scenario, judge).go();
 
     std::set<LogJudge::Recipient> accepted;
