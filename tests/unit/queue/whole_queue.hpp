@@ -245,13 +245,12 @@ struct Meeting {
 struct Scenario {
     unsigned shards = 1;
     std::uint64_t seed = 0;
-    unsigned messages = 100;  // of each of eight clients on each shard
-    bool heal = false;        // d0.test lives
-    bool forbidden = false;   // d1.test fails for good
-    bool all_dead = false;    // so does no domain live until healed, not only d0.test
-    bool newcomer =
-        false;  // nothing is taken until, with windows full of old mail, a new domain's has been delivered
-    bool until_empty = false;     // else until the judge has heard of every end
+    unsigned messages = 100;   // of each of eight clients on each shard
+    bool heal = false;         // d0.test lives
+    bool forbidden = false;    // d1.test fails for good
+    bool all_dead = false;     // so does no domain live until healed, not only d0.test
+    bool newcomer = false;     // nothing is taken until, behind windows full of old mail, a new domain's was
+    bool until_empty = false;  // else until the judge has heard of every end
     unsigned until_deferred = 0;  // or until so many recipients were put off
     bool until_retired = false;   // or until something was
     Duration patience = 150s;     // when to stop at the latest
@@ -263,8 +262,7 @@ struct Scenario {
     std::size_t longest = 700'000;  // bytes of the largest bodies
     unsigned clients = 8;           // on each shard
     std::size_t body_memory = 4u << 20;
-    bool bulk =
-        false;  // bodies of 200 KB; and a large one that comes in so slowly that its parts get in the way
+    bool bulk = false;           // bodies of 200 KB, and a large one so slow that its parts get in the way
     unsigned exit_on_alarm = 0;  // leave the process with this status a while after an alarm
 };
 
