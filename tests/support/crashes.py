@@ -19,6 +19,7 @@ undamaged, and hardly anything twice: a crash between the remote 250 and our own
 messages than there are open connections.
 """
 
+import contextlib
 import os
 import random
 import re
@@ -149,7 +150,11 @@ class RetireWatch:
 def uses(pid: int, folder: Path) -> bool:
     """Whether the process has a file open below it."""
     prefix = f"{folder.resolve()}/"
-    return any(os.readlink(link).startswith(prefix) for link in Path(f"/proc/{pid}/fd").iterdir())
+    for link in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # closed meanwhile
+            if os.readlink(link).startswith(prefix):
+                return True
+    return False
 
 
 class Crashes:
@@ -238,15 +243,17 @@ class Crashes:
     def during_start(self) -> set[str]:
         reach = self.reach["recovery"]
         self.relay.launch()
-        delay = self.delays.uniform(0, reach.seconds)
-        time.sleep(delay)  # the moment of the kill: chosen, waits for nothing
+        store = Path(self.relay.config["queue"]["path"]) / "store"
+        deadline = time.monotonic() + 60 * place.SLOWDOWN
+        early = self.delays.random() < 0.1  # before the store is open; else behind it, however fast the machine is
+        while not early and not uses(self.relay.process.pid, store) and time.monotonic() < deadline:
+            time.sleep(0.001)
+        time.sleep(self.delays.uniform(0, reach.seconds))  # the moment of the kill: chosen, waits for nothing
         freeze(self.relay.process)
-        begun = uses(self.relay.process.pid, Path(self.relay.config["queue"]["path"]) / "store")
+        begun = uses(self.relay.process.pid, store)
         self.relay.kill9()
         in_time = re.search(r"^ready$", self.relay.errors(), re.MULTILINE) is None
         reach.learn(in_time)
-        if in_time and not begun and delay > reach.seconds / 2:  # so slow a machine that the store had not been reached
-            reach.seconds *= 1.5
         return {"recovery"} if begun and in_time else {"any"}
 
     def under_load(self, moment: str, numbers: range) -> set[str] | None:
