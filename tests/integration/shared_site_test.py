@@ -22,8 +22,7 @@ def test_mail_that_is_hung_up_on_does_not_hold_up_its_neighbours(start, relay_to
     arrived = lambda: sum(m["from"] == "liked@source.test" for m in sink.messages())  # noqa: E731
     wait_until(lambda: arrived() == 40, 30, "what the server takes")
     assert len(sink.messages()) == 40
-    # What it does not take waits as a whole: neither lost, nor tried message by message over and over.
+    # What it does not take waits: it is not lost, and its failures are nobody else's.
     assert all(e["recipient"].endswith("@hated.test") for e in refused())
-    print(f"{len(refused())} refused by the server or in its name")
     wait_until(lambda: relay.metrics().total("angarium_messages_queued") == 40, what="what arrived to be recorded")
     relay.stop()
